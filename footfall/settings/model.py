@@ -60,6 +60,9 @@ class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("is no name of a cluster: letters, digits, '.', '_' and '-' - at `$.cluster`")
 
 
+_NO_PATH = frozenset("?#")
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
@@ -87,6 +90,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if not self.data.strip():
             raise ValueError("names no directory; write one such as '/var/lib/footfall' - at `$.data`")
+        if not self.store.dsn and not _NO_PATH.isdisjoint(str(self.directory)):
+            # What follows would be no part of the store's path: two directories would have one store.
+            raise ValueError(
+                f"{str(self.directory)!r} has a '?' or '#' in it, which end the path of the built-in store: name "
+                "another directory - at `$.data`"
+            )
         for where, to in self.receivers:
             refuse_unreachable(self.mail, self.alerts, where, to)
         names: dict[str, str] = {}

@@ -53,6 +53,8 @@ def wrong(*sets: str, file: str | None = None) -> str:
         ("keys.from_url=http://h", "write such as 'https://host:8443'"),
         ("keys.from_url=https://h/path", "write such as 'https://host:8443'"),
         ("data=", "names no directory"),
+        ("data=/a?b/c", "'/a?b/c' has a '?' or '#' in it, which end the path of the built-in store"),
+        ("data=/a/b#", "name another directory"),
         ('keys.directory="a\\u0000"', "holds a control character (U+0000)"),
         (
             'sites=[{key="a", goals=[{name="Sign\\nup", event="b"}]}]',
