@@ -63,7 +63,8 @@ def close_days(
     incomplete. asked: what each day is asked for."""
     known = {site.key: (site, rules) for site, rules in sites}
     arrived, still_open = received_through(store), open_days(store)
-    over = [*_released(store, known, now), *_abandoned(store, known, still_open, now, arrived, grace_s)]
+    released, unreleased = _with_open_rows(store, known, now)
+    over = [*released, *_abandoned(unreleased, known, still_open, now, arrived, grace_s)]
     failed = for_each(lambda key: drop_open(store, key[0], [key[1]]), over)
     closing, flaws = dict[Key, OpenDay](), dict[Key, Flaws]()
     for one in still_open:
@@ -101,29 +102,35 @@ def _close(store: Store, batch: Sequence[SiteDay], now: float, flaws: Mapping[Ke
             log.warning("day_released_incomplete", site=of.site.key, day=of.day.isoformat())
 
 
-def _released(store: Store, known: Mapping[str, tuple[Site, SiteRules]], now: float) -> list[Key]:
-    """Days with open rows that were released so long ago that a question which was under way then has ended."""
+def _with_open_rows(
+    store: Store, known: Mapping[str, tuple[Site, SiteRules]], now: float
+) -> tuple[list[Key], list[Key]]:
+    """Days of known sites with open rows: those released so long ago that a question which was under way then has
+    ended, and those that are not released."""
     late = "SELECT site, day FROM manifest WHERE released_at > toDateTime({since:UInt32}, 'UTC')"
     rows = store.rows(
-        f"SELECT site, day FROM {_OPEN_DAYS} WHERE (site, day) IN {RELEASED_DAYS} AND (site, day) NOT IN ({late})",
+        f"SELECT site, day, (site, day) IN {RELEASED_DAYS}, (site, day) IN ({late}) FROM {_OPEN_DAYS}",
         {"since": int(now) - _ASKED_WITHIN_S},
     )
-    return [(key, day) for key, day in rows if key in known]
+    its = [row for row in rows if row[0] in known]
+    released = [(key, day) for key, day, is_released, is_late in its if is_released and not is_late]
+    return released, [(key, day) for key, day, is_released, _ in its if not is_released]
 
 
 def _abandoned(
-    store: Store,
+    unreleased: Sequence[Key],
     known: Mapping[str, tuple[Site, SiteRules]],
     still_open: Sequence[OpenDay],
     now: float,
     arrived: int,
     grace_s: int,
 ) -> list[Key]:
-    """Days with open rows that are over and of which everybody was erased: nobody will ever release them."""
+    """Days that are over and of which everybody was erased: nobody will ever release them. unreleased: those that have
+    open rows."""
     there = {(open_day.site, open_day.day) for open_day in still_open}
     found = []
-    for key, day in store.rows(f"SELECT site, day FROM {_OPEN_DAYS} WHERE (site, day) NOT IN {RELEASED_DAYS}"):
-        if (key, day) in there or key not in known:
+    for key, day in unreleased:
+        if (key, day) in there:
             continue
         end = day_bounds(known[key][0].timezone, day_number(day)).end
         if now >= end + grace_s and arrived >= end:

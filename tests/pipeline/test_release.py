@@ -340,7 +340,7 @@ def test_a_site_whose_day_fails_keeps_no_other_from_closing(store: Store, monkey
     both = [(site, RULES) for site in sites]
     with monkeypatch.context() as broken:
         broken.setattr("pipeline.release._publish", _publish_but(store, sites[0]))
-        broken.setattr("pipeline.close_days._released", lambda *_: [("gone", DAY)])
+        broken.setattr("pipeline.close_days._with_open_rows", lambda *_: ([("gone", DAY)], []))
         broken.setattr("pipeline.close_days.drop_open", lambda *_: store.rows("SELECT throwIf(1)"))
         with pytest.raises(StoreDown, match="throwIf"):
             close_days(store, both, end + GRACE_S, GRACE_S, frozenset())
