@@ -67,8 +67,10 @@ def test_forwarded_addresses_are_believed_of_named_proxies_only() -> None:
 
 def test_the_line_of_fields_may_be_given_where_the_log_has_none() -> None:
     assert read(iis(), format=IIS)[3] == MOMENT
-    with pytest.raises(Unreadable, match="no format that is known"):
+    with pytest.raises(Unreadable, match="no format that is known: it begins like one of the W3C format"):
         reader([iis()])
+    with pytest.raises(Unreadable, match="has a name for each value; its fields are: time time address word"):
+        reader([IIS, iis().rpartition(" ")[0]])
 
 
 @pytest.mark.parametrize(("field", "what"), [("c-ip", "client's address"), ("date", "date"), ("sc-status", "status")])

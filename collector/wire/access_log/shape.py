@@ -49,6 +49,12 @@ def diagnosis(line: str) -> str:
 def _missing(kinds: list[str], time_is_told: bool) -> str:
     if not kinds:
         return "it is empty"
+    if kinds[:2] == ["time", "time"]:
+        # A date and a time, as IIS and CloudFront write them.
+        return (
+            "it begins like one of the W3C format, and is none of those whose fields a line #Fields: names: that line "
+            "stands above, or is given as --format '#Fields: …', and has a name for each value"
+        )
     if "[time]" not in kinds:
         return "no field is a time in brackets, such as [14/Oct/2025:10:01:00 +0200]"
     if not time_is_told:
