@@ -65,14 +65,16 @@ _BEFORE_MIDNIGHT_S = 180
 # Files that take longest, the longest first: so nobody comes to one of them when all others are done. Which they are
 # changes with what they test; an old list costs some seconds.
 LONGEST = (
-    *("browser/test_tracker.py", "browser/test_accessible.py", "faults/test_22_rollup_killed.py"),
-    *("pipeline/test_blocks.py", "attacks/test_adding_sections.py", "attacks/test_blocks.py"),
-    *("faults/test_journey.py", "journey/test_canary.py", "faults/test_12_clock_and_zones.py"),
-    *("attacks/test_adding_goals.py", "pipeline/test_shown.py", "attacks/test_steps.py"),
-    *("browser/test_tracker_people.py", "browser/test_published_trackers.py", "browser/test_engines.py"),
-    *("pipeline/test_added_column.py", "pipeline/test_frozen_rows.py", "pipeline/test_added_goals.py"),
-    *("attacks/test_polling.py", "attacks/test_twin.py", "attacks/test_changed_k.py"),
-    *("footfall/test_plan.py", "footfall/test_small_sites.py", "footfall/test_site_removal.py"),
+    *("browser/test_tracker.py", "faults/test_22_rollup_killed.py", "browser/test_accessible.py"),
+    *("pipeline/test_blocks.py", "attacks/test_adding_sections.py", "faults/test_journey.py"),
+    *("journey/test_canary.py", "footfall/test_plan.py", "attacks/test_blocks.py"),
+    *("browser/test_engines.py", "pipeline/test_added_goals.py", "pipeline/test_visits.py"),
+    *("faults/test_12_clock_and_zones.py", "attacks/test_adding_goals.py", "browser/test_tracker_people.py"),
+    *("pipeline/test_recount_beacons.py", "pipeline/test_recount_segments.py", "pipeline/test_frozen_rows.py"),
+    *("footfall/test_site_commands.py", "journey/test_shop.py", "pipeline/test_shown.py"),
+    *("attacks/test_steps.py", "browser/test_published_trackers.py", "faults/test_21_retention.py"),
+    *("journey/test_withdrawal.py", "attacks/test_polling.py", "attacks/test_twin.py"),
+    *("attacks/test_changed_k.py", "footfall/test_small_sites.py", "footfall/test_site_removal.py"),
 )
 # What a process is started with, as Python's audit events call it.
 _STARTS = frozenset(("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"))
