@@ -78,9 +78,9 @@ def is_sum_of(sums: Sums, days: int, hidden: Sequence[Sums]) -> bool:
 
 
 def test_days_and_weeks_tell_of_a_cell_what_a_recount_finds(store: Store) -> None:
-    """A block takes statements of its own for each site, so they are few in CI; with a k of 1 days tell all of them."""
+    """With a k of 1 days tell all of them."""
     dice = random.Random(63)
-    made = [Few(dice, ALL if nth % 4 == 3 else RULES) for nth in range(min(200, max(8, times(16))))]
+    made = [Few(dice, ALL if nth % 4 == 3 else RULES) for nth in range(min(400, max(24, times(48))))]
     closed(store, made)
     by_site = {few.site.key: few for few in made}
     shown: defaultdict[str, set[tuple[dt.date, Cell]]] = defaultdict(set)
