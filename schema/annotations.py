@@ -37,9 +37,9 @@ COLUMNS = Annotation.__struct_fields__
 def notes_of(store: Store, site: str, first: dt.date, last: dt.date) -> tuple[Annotation, ...]:
     """Those of the days from first to last, in their order."""
     rows = store.rows(
-        f"SELECT {', '.join(COLUMNS)} FROM annotations WHERE site = {{site:String}} "
-        "AND day BETWEEN {first:Date} AND {last:Date} ORDER BY day, id",
+        f"SELECT {', '.join(COLUMNS)} FROM annotations PREWHERE site = {{site:String}} "
+        "AND day BETWEEN {first:Date} AND {last:Date}",
         {"site": site, "first": first, "last": last},
         **store.brief,
     )
-    return tuple(Annotation(*row) for row in rows)
+    return tuple(sorted((Annotation(*row) for row in rows), key=lambda one: (one.day, one.id)))

@@ -26,7 +26,7 @@ def snapshot_time(store: Store, span: Span, site: Site) -> dt.datetime | None:
     # Plain rows: planning an aggregate takes longer.
     rows = store.rows(
         "SELECT day, toUnixTimestamp(as_of) FROM open_through "
-        "WHERE site = {site:String} AND day BETWEEN {first:Date} AND {last:Date}",
+        "PREWHERE site = {site:String} AND day BETWEEN {first:Date} AND {last:Date}",
         {"site": span.site, "first": span.first, "last": span.last},
         **store.brief,
     )
