@@ -33,7 +33,7 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[str, ...],
         Meta(
             description="Networks (CIDR) of proxies whose `address_header` is believed; `unix`: whoever comes by "
-            "a Unix socket. `*` is refused."
+            "a Unix socket. `*` is refused, and a network wider than /8 (IPv6: /16)."
         ),
     ] = ()
     address_header: Annotated[
