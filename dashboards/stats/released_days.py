@@ -1,6 +1,6 @@
 """Which days of a period are released, which of them are too small to show, and what each counted.
 
-In: a site and days. Out: `Released`. Promises: a day is called suppressed only if its manifest says so.
+In: a site, its manifest and days. Out: `Released`. Promises: a day is called suppressed only if its manifest says so.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ from schema.manifest import (
     knows_sections,
 )
 from schema.site import Site
-from schema.store import Store
 
-from .entries import Entry, of_added, of_blocks, of_days, read_entries
+from .entries import Entry, of_added, of_blocks, of_days
 from .goal_days import Beside, GoalDays, goal_days, of_block
 from .months import Month, mark_of
 from .released import Released
@@ -38,7 +37,7 @@ Months = Callable[[Iterable[tuple[dt.date, int, int]]], tuple[Month, ...]]
 
 
 def released_days(
-    store: Store,
+    entries: list[Entry],
     site: Site,
     first: dt.date,
     last: dt.date,
@@ -47,9 +46,10 @@ def released_days(
     back: dt.date | None = None,
     months: Months = lambda _: (),
 ) -> Released:
-    """What the manifest says of the days; k is that of days it does not hold. start: where the span begins; back: as
-    far as there are released days. months: those of such releases (dashboards/stats/months.py)."""
-    known = _Known(site, first, last, read_entries(store, site.key))
+    """What the manifest says of the days; k is that of days it does not hold. entries: all of the site. start: where
+    the span begins; back: as far as there are released days. months: those of such releases
+    (dashboards/stats/months.py)."""
+    known = _Known(site, first, last, entries)
     if back and known.days:
         start = min(start, max(back, known.days[0].day))
     spanned = [entry for entry in known.days if start <= entry.day <= last]

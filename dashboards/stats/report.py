@@ -11,7 +11,8 @@ import gc
 import time
 from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from copy import copy
+from functools import cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,7 @@ from .bare_counts import BARE, bare_counts
 from .bare_totals import bare_total
 from .comparison import compare
 from .crossed import refuse_uncounted
+from .entries import Entry, read_entries
 from .execute import Answer, Executor
 from .filter import Filter
 from .goal_values import refuse_unknown_goal
@@ -86,6 +88,14 @@ class Reports:
         self._pool = ThreadPoolExecutor(_POOL, thread_name_prefix="report")
         self.sites = {site.key: site for site in sites}
         self._watched = Watched()
+        self._entries: Callable[[str], list[Entry]] = partial(read_entries, store)
+
+    def at_one_moment(self) -> Reports:
+        """The same, for one answer to several questions: what is released is read once. Else a day that is released
+        between two of them is open in one, and released in the other; and a third of what a small one takes is that."""
+        made = copy(self)
+        made._entries = cache(self._entries)
+        return made
 
     def watched(self) -> frozenset[str]:
         """The sites that somebody asked about in the last minute."""
@@ -274,7 +284,7 @@ class Reports:
     ) -> Released:
         """What is released of some days and of those before them, with the sums of months where they are many; without
         the open days, where these are not to be read. back: what is released from then on is wanted, too."""
-        given = (self._store, site, first, last, site.release_k or self._release_k, before, back)
+        given = (self._entries(site.key), site, first, last, site.release_k or self._release_k, before, back)
         if (last - first).days + 1 < LEAST_DAYS:
             found = released_days(*given)
         else:

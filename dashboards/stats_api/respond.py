@@ -28,6 +28,7 @@ _BY = re.compile(r"\bby='?(\w+)'?")
 
 def answer(reports: Reports, site: Site, asked: Asked) -> QueryAnswer | QueryRefused:
     """The answer, or why there is none."""
+    reports = reports.at_one_moment()
     try:
         return _answer(reports, site, asked)
     except BadQuery as refused:

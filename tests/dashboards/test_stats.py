@@ -121,6 +121,21 @@ def test_a_released_day_is_read_from_the_release_and_an_open_one_from_the_open_r
     assert ask()["totals"]["visitors"] == 30
 
 
+def test_one_answer_to_several_questions_knows_of_no_release_in_between(
+    reports: Reports, rollups: Any, ago: Ago
+) -> None:
+    rollups.cell(ago(1), visitors=10)
+    rollups.cell(ago(1), visitors=20, released=True)
+    query = Query.of(rollups.site.key, ago(1), ago(1))
+    one = reports.at_one_moment()
+    assert one.stats(query)["totals"]["visitors"] == 10
+    rollups.release(ago(1))
+    assert one.stats(query)["totals"]["visitors"] == 10
+    assert (
+        reports.stats(query)["totals"]["visitors"] == reports.at_one_moment().stats(query)["totals"]["visitors"] == 20
+    )
+
+
 def test_rows_are_in_order_of_visitors_then_value(ask: Any, rollups: Any, ago: Ago) -> None:
     for value, visitors in (("/b", 7), ("/a", 7), ("/c", 9)):
         rollups.cell(ago(1), "page", value, visitors=visitors)
