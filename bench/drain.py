@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline.quarantine import Quarantine
 from pipeline.settings import SpoolSettings
-from pipeline.spool_file import CHUNK_ROWS, Header, OpenFile, seal
+from pipeline.spool.file import CHUNK_ROWS, Header, OpenFile, seal
+from pipeline.spool.quarantine import Quarantine
 from pipeline.writer import Writer
 from schema.event import Event
 from schema.migrate import migrate

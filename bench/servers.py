@@ -21,8 +21,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from footfall.canary.scratch import Scratch
-from pipeline.spool_file import spool_files
-from pipeline.spool_log import read_log
+from pipeline.spool.file import spool_files
+from pipeline.spool.log import read_log
 
 from .load import SITE
 from .machine import pin

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Raw
 
-from pipeline.spool import Spool, SpoolRefuses
+from pipeline.spool.spool import Spool, SpoolRefuses
 from schema.event import PAGEVIEW, Event
 from schema.site import LocalDay, local_day
 

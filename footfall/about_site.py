@@ -13,7 +13,7 @@ from collector.enrich.geo import GeoDatabase
 from collector.model import Beacon, Client
 from dashboards.web.about_site import AboutSite, Group, Kept, Privacy
 from dashboards.web.campaign_link import Tagged
-from pipeline.added_goals import What, counted_since
+from pipeline.adding.goals import What, counted_since
 from schema.event import PAGEVIEW
 from schema.store import Store
 

@@ -24,7 +24,7 @@ from .manifest import digest_input
 from .release import as_released
 from .rollup.block import WEEK_OF_DAY, Blocks
 from .rollup.contributors import CONTRIBUTED
-from .rollup.pair_block import release_pairs
+from .rollup.pairs.block import release_pairs
 from .waiting_days import Due
 
 _SITE, _GRAIN, _DAY = (KEY.index(name) for name in ("site", "grain", "day"))

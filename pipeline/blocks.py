@@ -27,9 +27,9 @@ from .manifest import RELEASING, Entry, append, manifest_digest, read_entries, t
 from .open_days import open_dates, received_through
 from .rollup.batch import SiteDay
 from .rollup.block import Block
-from .rollup.snapshot import Key
-from .rollup.staged_block import staged_blocks
+from .rollup.blocks.staged import staged_blocks
 from .rollup.together import in_batches
+from .rollup.visits.snapshot import Key
 from .settings import SiteRules
 from .waiting_days import LOST, Due, WaitingDays, end_of, first_of, forget_closed, waiting_days, waits_since
 

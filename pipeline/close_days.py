@@ -22,9 +22,9 @@ from .each import for_each
 from .open_days import OpenDay, open_days, received_through
 from .release import Flaws, ReleasedAlready, release_together
 from .rollup.batch import SiteDay
-from .rollup.publish import OPEN, drop_open
-from .rollup.snapshot import Key
+from .rollup.open_days.publish import OPEN, drop_open
 from .rollup.together import in_batches
+from .rollup.visits.snapshot import Key
 from .settings import SiteRules
 
 log = structlog.get_logger("release")

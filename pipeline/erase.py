@@ -20,11 +20,11 @@ from schema.store import Store
 
 from .each import is_of_all
 from .open_days import received_through
-from .quarantine import Quarantine
-from .rollup.publish import drop_open
+from .rollup.open_days.publish import drop_open
 from .rollup.stages import roll_up
-from .rollup.warm import forget
+from .rollup.visits.warm import forget
 from .settings import SiteRules
+from .spool.quarantine import Quarantine
 
 log = structlog.get_logger("erase")
 

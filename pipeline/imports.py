@@ -25,11 +25,11 @@ from schema.store import Store
 from .blocks import close_blocks
 from .crawlers import forget_imported, publish_imported
 from .import_preview import Preview, preview
-from .layout import arranged
 from .manifest import RELEASING
 from .open_days import received_by_spool
 from .release import release
 from .settings import SiteRules
+from .spool.layout import arranged
 from .writer import COLUMNS
 
 _RELEASED = f"SELECT count() FROM {RELEASED_DAYS} WHERE site = {{site:String}} AND day = {{day:Date}}"

@@ -25,11 +25,11 @@ from schema.store import Store, StoreDown, StoreError
 
 from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input
-from .rollup import publish
 from .rollup.batch import ROWS_AT_MOST, Batch, SiteDay, batches
+from .rollup.open_days import publish
 from .rollup.shape import by_bucket
-from .rollup.snapshot import Key
 from .rollup.stages import staged
+from .rollup.visits.snapshot import Key
 from .settings import SiteRules
 from .waiting_days import waiting_until
 

@@ -20,12 +20,12 @@ from schema.store import Store
 from .asked import ALWAYS, Asked
 from .open_days import OpenDay, open_days, received_through
 from .rollup.batch import Quarter, SiteDay
-from .rollup.newcomers import QUARTER_S
-from .rollup.publish import begin_anew
-from .rollup.shown import due as due_of
-from .rollup.snapshot import Key
+from .rollup.open_days.newcomers import QUARTER_S
+from .rollup.open_days.publish import begin_anew
+from .rollup.open_days.shown import due as due_of
 from .rollup.together import roll_up_all
-from .rollup.warm import IDLE_S, forget
+from .rollup.visits.snapshot import Key
+from .rollup.visits.warm import IDLE_S, forget
 from .settings import RollupSettings, SiteRules
 
 # Rolling up all sites may take a sixth of the time, and waits at most a minute. Those that somebody looks at need not

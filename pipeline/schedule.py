@@ -19,12 +19,12 @@ from schema.lasting import Lasting, kind_and_place
 from schema.site import Site
 from schema.store import Store, StoreDown
 
-from .added_funnels import add_funnels
-from .added_goals import add_goals
-from .added_pairs import add_pairs
-from .added_properties import add_properties
-from .added_sections import add_sections
-from .added_segments import add_segments
+from .adding.funnels import add_funnels
+from .adding.goals import add_goals
+from .adding.pairs import add_pairs
+from .adding.properties import add_properties
+from .adding.sections import add_sections
+from .adding.segments import add_segments
 from .asked import ALWAYS, Asked
 from .bare_totals import publish_bare_totals
 from .blocks import close_blocks
@@ -37,11 +37,11 @@ from .jobs import Jobs
 from .months import sum_months
 from .open_days import ahead_of_time, received_by_spool
 from .outcomes import publish_outcomes
-from .quarantine import Quarantine
 from .retention import expire
 from .rolling import Rolling
-from .rollup.snapshot import Key
+from .rollup.visits.snapshot import Key
 from .settings import RollupSettings, SiteRules
+from .spool.quarantine import Quarantine
 from .ticking import Ticking
 from .waiting_days import expire_waiting
 

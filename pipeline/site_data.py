@@ -21,7 +21,7 @@ from schema.store import Store
 from .copying import columns_of, months_of, readable, rows_in
 from .manifest import RELEASING, Entry, read_entries
 from .retention import delete_raw_rows
-from .rollup.publish import OPEN, drop_open
+from .rollup.open_days.publish import OPEN, drop_open
 
 # Raw rows first: without the manifest they would make days open again. The manifest before the rows that it makes
 # readable: a backup of what a removal that was cut off has left is whole. The withdrawals that wait (`erasures`) stay:

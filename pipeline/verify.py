@@ -151,7 +151,7 @@ def _known(family: str, late: bool) -> frozenset[str]:
 def _digests(
     store: Store, site: str, days: Sequence[dt.date], grain: str, digested: Mapping[str, Sequence[str]]
 ) -> tuple[Mapping[dt.date, hashlib._Hash], Mapping[dt.date, int]]:
-    """By day what pipeline/release.py, of blocks pipeline/blocks.py, or of goals pipeline/added_goals.py makes of the
+    """By day what pipeline/release.py, of blocks pipeline/blocks.py, or of goals pipeline/adding/goals.py makes of the
     rows it publishes, and how many these are."""
     of_block = "AND grain = {grain:String}" if grain else ""
     given = {"site": site, "days": list(days), "grain": grain}

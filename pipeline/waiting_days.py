@@ -18,7 +18,7 @@ from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 
 from .rollup.batch import SiteDay
-from .rollup.snapshot import Key
+from .rollup.visits.snapshot import Key
 from .settings import SiteRules
 
 # With raw rows that live for fewer days there are weeks only.

@@ -25,13 +25,11 @@ from schema.garbage import uncollected
 from schema.lasting import Lasting, kind_and_place
 from schema.store import RowsRefused, Store, StoreDown
 
-from .aside import delete_old, set_aside
 from .erase import SPAN_S
 from .jobs import Jobs
-from .quarantine import REPLAY, Quarantine
-from .rollup.newcomers import QUARTER_S
-from .spool import IN_FLIGHT_S
-from .spool_file import (
+from .rollup.open_days.newcomers import QUARTER_S
+from .spool.aside import delete_old, set_aside
+from .spool.file import (
     Header,
     SpoolFileBad,
     SpoolTaken,
@@ -43,6 +41,8 @@ from .spool_file import (
     recover,
     spool_files,
 )
+from .spool.quarantine import REPLAY, Quarantine
+from .spool.spool import IN_FLIGHT_S
 
 log = structlog.get_logger("writer")
 

@@ -130,7 +130,7 @@ WAITING: dict[str, tuple[Column, ...]] = {
         for name, family in DECLARED.items()
         if name not in APART
     },
-    # What tells a cell apart, and of which sums its day has it, are texts that days have in common (pair_waiting.py).
+    # What tells a cell apart, and of which sums its day has it, are texts that days have in common (pairs/waiting.py).
     PAIRS.name: (
         *named(KEY_COLUMNS, "site", "day"),
         Column("expires", "Date"),

@@ -36,7 +36,7 @@ _BUCKETS = (Column("buckets", "Array(Int16)"), Column("counts", "Array(UInt64)")
 
 
 class Counting(Struct, frozen=True):
-    """How the rows of a family are counted, by the same code for every such family (pipeline/rollup/declared.py).
+    """How the rows of a family are counted, by the same code for every such family (pipeline/rollup/cells/declared.py).
 
     rows: what is counted, SQL from FROM on over the scratch table `{visits}`, a row a visit (schema/visits.py); an
     ARRAY JOIN makes several of one. keys: SQL for each key of the family, of such a row. The measure that is `distinct`
@@ -45,15 +45,16 @@ class Counting(Struct, frozen=True):
     within: those of the keys under each of which, taken together, the other ones exclude one another: the values of a
     property are those of one event and one property.
     nested: the last key is a step, a number from 1 on, and who is under one is under all before it: what is shown of
-    them pipeline/rollup/drops.py tells, nothing of it waits for blocks, and none of it is of `(other)`. crossed: two of
-    the keys are a table of which both sums are known; the same holds for it, and pipeline/rollup/ways.py tells what is
-    shown. setting: that in a site's settings without which it has no rows.
-    named: keys that are, or may be, values of a dimension: what a day hides of that dimension it hides here, and what
-    it shows of it is not what goes along with others, because it is told. part: the key that is empty in a row of all,
-    and in others names a part of them (a currency those who paid in it), which is not shown without all. source: the
-    scratch table that is counted, where one is filled for the family: where it has no rows there are none of it.
-    own: what is counted and shown of it a module of its own tells (pipeline/rollup/experience.py), of days that are
-    over, and of what waits of it for blocks; none of it is of `(other)`.
+    them pipeline/rollup/suppression/funnel_drops.py tells, nothing of it waits for blocks, and none of it is of
+    `(other)`. crossed: two of the keys are a table of which both sums are known; the same holds for it, and
+    pipeline/rollup/suppression/shown_moves.py tells what is shown. setting: that in a site's settings without which it
+    has no rows. named: keys that are, or may be, values of a dimension: what a day hides of that dimension it hides
+    here, and what it shows of it is not what goes along with others, because it is told. part: the key that is empty in
+    a row of all, and in others names a part of them (a currency those who paid in it), which is not shown without all.
+    source: the scratch table that is counted, where one is filled for the family: where it has no rows there are none
+    of it. own: what is counted and shown of it a module of its own tells
+    (pipeline/rollup/suppression/conversion_by_speed.py), of days that are over, and of what waits of it for blocks;
+    none of it is of `(other)`.
     """
 
     rows: str

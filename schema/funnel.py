@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-# A step is a bit of a byte while it is counted (pipeline/rollup/passed.py).
+# A step is a bit of a byte while it is counted (pipeline/rollup/visits/funnel_progress.py).
 LEAST_STEPS, MOST_STEPS = 2, 8
 # What a step may be: of each the field.
 KINDS = ("event", "page", "section", "goal")

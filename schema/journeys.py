@@ -29,7 +29,7 @@ class Journeys(Struct):
     times: Annotated[int, Measure("How often; of entry and exit how many visits.", visit="1")] = 0
 
 
-# What a day tells of these is in pipeline/rollup/ways.py (docs/decisions/0043-journeys.md).
+# What a day tells of these is in pipeline/rollup/suppression/shown_moves.py (docs/decisions/0043-journeys.md).
 JOURNEYS = Family(
     "journeys",
     (

@@ -59,7 +59,8 @@ VISIT = {
     "hits.amount": "Array(Int64)",
     # The event's place among the visitor's events of the day, from 1 on; 0 in visits of before the column was there.
     "hits.place": "Array(UInt32)",
-    # Of its properties those that the settings name, as pipeline/rollup/sent.py writes them; '' where it has none.
+    # Of its properties those that the settings name, as pipeline/rollup/visits/property_text.py writes them; '' where
+    # it has none.
     "hits.props": "Array(String)",
     # How far its page was scrolled, as far as the report knows: percent, NO_SCROLL where it says nothing of it, and in
     # visits of before the column was there.

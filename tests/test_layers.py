@@ -155,7 +155,7 @@ def test_no_file_has_a_name_that_says_nothing() -> None:
 
 
 def test_the_rule_sees_relative_imports_and_those_inside_functions() -> None:
-    assert "pipeline.spool.Spool" in set(imports(ROOT / "collector" / "service.py"))
+    assert "pipeline.spool.spool.Spool" in set(imports(ROOT / "collector" / "service.py"))
     assert "schema.store.Store" in set(imports(ROOT / "schema" / "migrate.py"))
     assert "footfall.roles.engine.run_engine" in set(imports(ROOT / "footfall" / "roles" / "__main__.py"))
 

@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from pipeline.spool import Spool
+from pipeline.spool.spool import Spool
 
 from ..keys.files import KeyFile
 from ..service import Collector

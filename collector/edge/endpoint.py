@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from pipeline.spool import SpoolRefuses
+from pipeline.spool.spool import SpoolRefuses
 
 from ..model import Arrival, Beacon
 from ..outcome import TAKEN, Reason, Refused, reasons_in, reported

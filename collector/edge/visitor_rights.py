@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pipeline.spool import SpoolRefuses
+from pipeline.spool.spool import SpoolRefuses
 from schema.event import PAGEVIEW
 from schema.host import site_name
 

@@ -10,7 +10,7 @@ import os
 from msgspec import Struct
 
 KEY_BYTES = 32
-# A request received before midnight may still be in the collector; what pipeline/spool.py calls IN_FLIGHT_S.
+# A request received before midnight may still be in the collector; what pipeline/spool/spool.py calls IN_FLIGHT_S.
 DESTROY_AFTER_S = 10
 SiteDay = tuple[str, int]
 

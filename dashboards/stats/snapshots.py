@@ -1,8 +1,8 @@
 """As of when open days are shown.
 
 In: the span of a question. Out: a local time. Promises: it is the quarter of an hour of the snapshot that is shown of
-the whole site (pipeline/rollup/step.py), of which single values may be older; with k = 1 the minute in which it was
-counted. Of `open_through` nothing else is read.
+the whole site (pipeline/rollup/open_days/step.py), of which single values may be older; with k = 1 the minute in which
+it was counted. Of `open_through` nothing else is read.
 """
 
 from __future__ import annotations

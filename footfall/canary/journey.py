@@ -24,7 +24,7 @@ from collector.model import Client, Draft
 from collector.outcome import Refused
 from collector.steps import anonymize
 from collector.wire.plausible import decode
-from pipeline.spool_file import CHUNK_ROWS, Header, OpenFile, seal
+from pipeline.spool.file import CHUNK_ROWS, Header, OpenFile, seal
 from schema.event import Event
 from schema.site import local_day
 

@@ -14,7 +14,7 @@ import click
 import msgspec
 
 from dashboards.web.format import counted
-from pipeline.quarantine import Held, Quarantine
+from pipeline.spool.quarantine import Held, Quarantine
 
 from ..errors import CannotDo
 from ..settings import Settings

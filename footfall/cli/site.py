@@ -16,7 +16,7 @@ import msgspec
 from collector.tokens import Tokens
 from dashboards.web.format import counted
 from pipeline.former import forget, last_declared
-from pipeline.quarantine import Quarantine
+from pipeline.spool.quarantine import Quarantine
 
 from ..control.instance import Instance
 from ..control.opening import opened_for_changes

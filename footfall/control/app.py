@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pipeline.layout import LayoutUnknown
+from pipeline.spool.layout import LayoutUnknown
 from schema.store import StoreError
 
 from ..errors import CannotDo

@@ -11,8 +11,8 @@ from typing import Any
 
 from msgspec import structs
 
-from pipeline.added_goals import counted_since
-from pipeline.adding import days_left
+from pipeline.adding.goals import counted_since
+from pipeline.adding.release import days_left
 from pipeline.enrolled import enrolled
 from pipeline.enrolled import forget as forget_spools
 from pipeline.former import last_declared, looked_up

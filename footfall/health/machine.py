@@ -16,8 +16,8 @@ from collector.keys.directory import in_ram
 from collector.keys.files import list_keys
 from collector.keys.journal import read_journal
 from dashboards.sharing.shares import PER_NETWORK
-from pipeline.aside import KEPT_S
-from pipeline.spool_file import created_at, spool_files
+from pipeline.spool.aside import KEPT_S
+from pipeline.spool.file import created_at, spool_files
 from schema.memory import memory
 from schema.migrate import WrittenByNewer
 from schema.site import local_day

@@ -1,8 +1,8 @@
 """How far an open day trails behind what has come (rule N7).
 
 In: raw rows of site-days. Out: a `Trail` for each set of rules. Promises: who is new, and whether they are enough, the
-pipeline says (pipeline/rollup/shown.py): at each full quarter of an hour what is shown is the snapshot before, and what
-there is is the next one.
+pipeline says (pipeline/rollup/open_days/shown.py): at each full quarter of an hour what is shown is the snapshot
+before, and what there is is the next one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct, field
 
 from pipeline.rollup.batch import Batch, SiteDay
-from pipeline.rollup.newcomers import QUARTER_S
-from pipeline.rollup.shown import enough, newcomers
-from pipeline.rollup.snapshot import Key
+from pipeline.rollup.open_days.newcomers import QUARTER_S
+from pipeline.rollup.open_days.shown import enough, newcomers
+from pipeline.rollup.visits.snapshot import Key
 from schema.site import day_bounds, day_number
 from schema.store import Store
 

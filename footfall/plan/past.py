@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from pipeline.added_funnels import add_funnels
-from pipeline.added_goals import add_goals
-from pipeline.added_pairs import add_pairs
-from pipeline.added_properties import add_properties
-from pipeline.added_sections import add_sections
-from pipeline.added_segments import add_segments
+from pipeline.adding.funnels import add_funnels
+from pipeline.adding.goals import add_goals
+from pipeline.adding.pairs import add_pairs
+from pipeline.adding.properties import add_properties
+from pipeline.adding.sections import add_sections
+from pipeline.adding.segments import add_segments
 from pipeline.copying import added_of, holding
 from pipeline.manifest import Entry, read_entries
 from pipeline.settings import SiteRules

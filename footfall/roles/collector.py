@@ -27,7 +27,7 @@ from collector.limits.new_visitors import NewVisitors
 from collector.limits.rate_limit import RateLimiter
 from collector.service import Collector
 from collector.tokens import Tokens
-from pipeline.spool import Spool
+from pipeline.spool.spool import Spool
 from schema.site import local_day
 
 from ..databases import datacenters_of, geo_database_of

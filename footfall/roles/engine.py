@@ -17,9 +17,9 @@ import structlog
 from collector.keys.journal import lost_days
 from pipeline.imports import abandon_all
 from pipeline.jobs import Jobs
-from pipeline.quarantine import Quarantine
 from pipeline.rollup.scratch import drop_left
 from pipeline.schedule import Pipeline
+from pipeline.spool.quarantine import Quarantine
 from pipeline.writer import Writer
 from schema.lasting import Lasting
 from schema.migrate import migrate

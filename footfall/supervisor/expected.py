@@ -11,7 +11,7 @@ import sqlite3
 from collector.keys.directory import KeysOnDisk
 from collector.wire.access_log.unreadable import Unreadable
 from pipeline.former import FormerUnreadable
-from pipeline.spool_file import SpoolTaken
+from pipeline.spool.file import SpoolTaken
 from schema.migrate import MigrationChanged, WrittenByNewer
 from schema.store import StoreDown, StoreError, StoreRefuses
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from pipeline.spool_file import FORMAT
+from pipeline.spool.file import FORMAT
 from schema.atomic_file import write_atomically
 from schema.migrate import WrittenByNewer, last_migration
 

@@ -19,16 +19,18 @@ from schema.segments import SEGMENTS
 from schema.store import Store
 from schema.visits import HOUR, OF_VISITS, VISIT
 
-from . import declared, drops, elements, gauged, moves, passed, samples, untold
-from .aggregate import is_asked
 from .batch import Batch
-from .changes import tables_of_changes
-from .hits import OF_HITS
-from .parents import CELL
-from .sums import ADDED, KEYS
-from .touched import TOUCHED
-from .visit import READ, SECTIONS
-from .warm import left, lose
+from .cells import declared, measured_conditions, moves, waiting_rates
+from .cells.aggregate import is_asked
+from .cells.sums import ADDED, KEYS
+from .cells.value_visitors import TOUCHED
+from .suppression import funnel_drops
+from .suppression.parents import CELL
+from .visits import elements, funnel_progress, measurements
+from .visits.changes import tables_of_changes
+from .visits.hits import OF_HITS
+from .visits.visit import READ, SECTIONS
+from .visits.warm import left, lose
 
 _HIDDEN_OF_PAIRS = (
     dict.fromkeys(("value", "by_value", "cell", "row_line", "column_line"), "String")
@@ -92,7 +94,7 @@ TABLES: dict[str, dict[str, str]] = {
         **{f"first_{dimension}": "UInt8" for dimension in OF_HITS},
     },
     # The measurements of visits.
-    "samples": samples.COLUMNS,
+    "samples": measurements.COLUMNS,
     "elements": elements.COLUMNS,
     # A row for each goal that an event of a visit reached. nth: 1 for the first time in the visit.
     "reached": {
@@ -107,15 +109,18 @@ TABLES: dict[str, dict[str, str]] = {
         "currency": TEXT,
         "amount": "Int64",
     },
-    # A row for each property of an event (told.py), as it was sent and as it is told. paid: in which currency.
+    # A row for each property of an event (visits/properties.py), as it was sent and as it is told. paid: in which
+    # currency.
     "sent": _SENT,
     "told": _SENT,
-    # A row for each page of a visit and each report of it (spent.py): of a big day all of them; those that are told.
+    # A row for each page of a visit and each report of it (visits/engagement.py): of a big day all of them; those that
+    # are told.
     "reports": _SPENT,
     "spent": _SPENT,
-    # How far visits went through funnels (passed.py), and what is shown of steps that are not told exactly (drops.py).
-    "passed": passed.COLUMNS,
-    "least": _VALUE | drops.COLUMNS,
+    # How far visits went through funnels (visits/funnel_progress.py), and what is shown of steps that are not told
+    # exactly (suppression/funnel_drops.py).
+    "passed": funnel_progress.COLUMNS,
+    "least": _VALUE | funnel_drops.COLUMNS,
     # The pages and sections of which moves are told; a row for each move, by these; of each how many people; those
     # that are shown (moves.py).
     **moves.TABLES,
@@ -132,12 +137,12 @@ TABLES: dict[str, dict[str, str]] = {
     "values": _VALUE | {"people": "Int64", "enough": "UInt8"},
     # Which values of its parent a value belongs to (parents.py); alone: it is the child of that one only.
     "parents": _VALUE | {"parent": "String", "alone": "UInt8"},
-    # What goes along with others (company.py), and of what none may be shown.
+    # What goes along with others (suppression/complementary.py), and of what none may be shown.
     "held": CELL,
     "nothing": {name: kind for name, kind in CELL.items() if name != "value"},
     # The values that are hidden, each with its parent, if it is the child of one.
     "folded": _VALUE | {"alone": "UInt8", "parent": "String"},
-    # Who touched what is hidden, or has too few (touched.py).
+    # Who touched what is hidden, or has too few (cells/value_visitors.py).
     "touched": TOUCHED,
     # Who is behind the hidden values: of a dimension (whole), and of each parent.
     "others": {"family": TEXT, "d": "UInt16", "dimension": TEXT, "name": TEXT, "currency": TEXT}
@@ -146,14 +151,14 @@ TABLES: dict[str, dict[str, str]] = {
     # What has no row of its own (waiting.py).
     "hidden": {"family": TEXT, "d": "UInt16", "dimension": TEXT}
     | dict.fromkeys(("value", "name", "currency"), "String"),
-    # What no rate of conversion tells (untold.py).
-    "untold": untold.COLUMNS,
+    # What no rate of conversion tells (cells/waiting_rates.py).
+    "untold": waiting_rates.COLUMNS,
     # The values that are shown.
     "kept": _VALUE,
     # Who is counted in the rows of all families but cells, and of each kind of contributors; which of them are shown.
     "counted": CELL | {"people": "Int64", "enough": "UInt8"},
     "shown": CELL,
-    # Of pairs (pairs.py): the values by their place among the most frequent ones, and visits with these places. What is
+    # Of pairs (pairs/): the values by their place among the most frequent ones, and visits with these places. What is
     # counted of each cell; atoms of lines of which too few are hidden, maybe; and the cells that are shown.
     "numbers": _VALUE | {"place": "UInt16"},
     "numbered": {"d": "UInt16"}
@@ -165,18 +170,18 @@ TABLES: dict[str, dict[str, str]] = {
     "few": {"d": "UInt16", "pair": "UInt16", "one_": "UInt16", "above": "Array(UInt16)"}
     | {"other_": "UInt16", "beyond": "Array(UInt16)", "line": "UInt32", "step": "UInt8"},
     "uncovered": _CROSSED,
-    # Beside them (pair_goals.py): of each visit how often it reached a goal, and what was paid; what is counted of each
-    # cell; and the cells of which it is told. bit: the goal.
+    # Beside them (pairs/goals.py): of each visit how often it reached a goal, and what was paid; what is counted of
+    # each cell; and the cells of which it is told. bit: the goal.
     "converted": {"d": "UInt16", "visitor": "UInt64", "visit": "UInt32"}
     | {"bit": "UInt8", "currency": TEXT, "times": "UInt32", "amount": "Int64"},
     "converting": _CROSSED | {"bit": "UInt8", "currency": TEXT} | _measured("people", "networks", "times", "amount"),
     "telling": _CROSSED | {"bit": "UInt8"},
-    # What they hide: the cells with their lines (pair_waiting.py); the same as it waits.
+    # What they hide: the cells with their lines (pairs/waiting.py); the same as it waits.
     "bare": _CROSSED | _HIDDEN_OF_PAIRS | {"people": "Int64"},
     "withheld": {"d": "UInt16", "dimension": TEXT, "by_dimension": TEXT}
     | _HIDDEN_OF_PAIRS
     | _measured("people", "others", *(one.name for one in PAIRS.measures if one.visit)),
-    # Of segments (segments.py): visits, with a bit for each condition that holds; what is counted of each value of each
+    # Of segments (segments/): visits, with a bit for each condition that holds; what is counted of each value of each
     # segment; and of which it is shown.
     "marked": {"d": "UInt16"}
     | {name: VISIT[name] for name in ("visitor", "network_number", "visit", "again", "came")}
@@ -186,8 +191,8 @@ TABLES: dict[str, dict[str, str]] = {
     | {"segment": "UInt8"}
     | _measured("people", "networks", *(one.name for one in SEGMENTS.measures if one.visit)),
     "chosen": _VALUE | {"segment": "UInt8"},
-    # Of their web vitals: measurements, with the conditions that hold for their visits (gauged.py).
-    "gauged": gauged.COLUMNS,
+    # Of their web vitals: measurements, with the conditions that hold for their visits (cells/measured_conditions.py).
+    "gauged": measured_conditions.COLUMNS,
     # Of days that go on in steps: when each visitor first came, to the quarter of an hour (newcomers.py).
     "arrived": {"d": "UInt16", "visitor": "UInt64", "slot": "UInt32"},
     # Of every value who came when, as far as is asked for; what is staged of it; when its first, its last

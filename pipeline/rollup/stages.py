@@ -16,23 +16,23 @@ from schema.site import Site
 from schema.store import Store, StoreError
 
 from ..settings import SiteRules
-from .aggregate import aggregate
 from .batch import RAW, Batch, Quarter, SiteDay
-from .bound import bound
-from .limits import limits_of, limits_then, may_be_over
-from .others import find_others, find_rare
-from .pairs import cross
-from .parents import fill_parents
-from .publish import clear_staging, put_in_place
+from .blocks.waiting import wait
+from .cells.aggregate import aggregate
+from .cells.hidden_visitors import find_others, find_rare
+from .cells.suppress import keep, show
+from .open_days.publish import clear_staging, put_in_place
+from .open_days.step import step
+from .pairs.stage import cross
 from .scratch import scratch
-from .segments import count_segments
-from .sessionize import as_stored, load, sessionize
-from .snapshot import Key, look
+from .segments.stage import count_segments
 from .staging import stage
-from .step import step
-from .suppress import keep, show
-from .waiting import wait
-from .warm import bounded_by, find, forget, going_on, leave
+from .suppression.parents import fill_parents
+from .visits.bound import bound
+from .visits.limits import limits_of, limits_then, may_be_over
+from .visits.sessionize import as_stored, load, sessionize
+from .visits.snapshot import Key, look
+from .visits.warm import bounded_by, find, forget, going_on, leave
 
 
 def tell(of: Batch) -> None:

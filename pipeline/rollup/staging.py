@@ -17,14 +17,14 @@ from schema.visits import HOUR
 
 from ..insert import insert
 from ..parallel import at_once
-from . import declared
-from .aggregate import families
 from .batch import DAY, ENOUGH, SITE, START, Batch, K
-from .hits import OF_HITS
-from .parents import name_and_currency
+from .cells import declared
+from .cells.aggregate import families
+from .cells.sums import COUNTED
+from .cells.suppressed import KEPT, is_shown, suppressed
 from .shape import IN_BUCKETS, IN_ORDER
-from .sums import COUNTED
-from .suppressed import KEPT, is_shown, suppressed
+from .suppression.parents import name_and_currency
+from .visits.hits import OF_HITS
 
 
 def stage(of: Batch, counted: Collection[str] | None = None) -> None:

@@ -13,8 +13,8 @@ from schema.store import Store
 
 from ..each import is_of_all
 from .batch import ROWS_AT_MOST, Quarter, SiteDay, batches
-from .snapshot import Key
 from .stages import roll_up_together
+from .visits.snapshot import Key
 
 
 def roll_up_all(

@@ -25,8 +25,8 @@ from collector.wire.pixel import Pixel
 from collector.wire.plausible import Plausible
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool
-from pipeline.spool_file import read_sealed, spool_files
+from pipeline.spool.file import read_sealed, spool_files
+from pipeline.spool.spool import Spool
 from schema.event import Event
 
 with warnings.catch_warnings():

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-import pipeline.added_funnels
+import pipeline.adding.funnels
 from dashboards.stats.report import Reports
-from pipeline.added_funnels import add_funnels
+from pipeline.adding.funnels import add_funnels
 from pipeline.manifest import read_entries
 from schema.funnel import Funnel, Step
 from schema.site import Goal
@@ -58,7 +58,7 @@ class Owner(House):
         self._reports = Reports(self.store, [self.site], clock=lambda: NOON + 200_000)
         with pytest.MonkeyPatch.context() as patch:
             if not rule_on:
-                patch.setattr(pipeline.added_funnels, "refused", lambda *_: frozenset())
+                patch.setattr(pipeline.adding.funnels, "refused", lambda *_: frozenset())
             assert add_funnels(self.store, self.site, self.rules, NOON + 100_000, 60)
 
     def told(self, name: str, dimension: str = "", value: str = "") -> list[int]:

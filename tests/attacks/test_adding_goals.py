@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-import pipeline.added_goals
+import pipeline.adding.goals
 from dashboards.stats.report import Reports
-from pipeline.added_goals import add_goals
+from pipeline.adding.goals import add_goals
 from pipeline.manifest import read_entries
-from pipeline.rollup import page_sets
+from pipeline.rollup.added import page_sets
 from schema.dimensions import OTHER
 from schema.funnel import Funnel, Step
 from schema.site import Goal
@@ -57,7 +57,7 @@ class Owner(House):
         self._reports = Reports(self.store, [self.site], clock=lambda: NOON + 200_000)
         with pytest.MonkeyPatch.context() as patch:
             if not rule_on:
-                patch.setattr(pipeline.added_goals, "refused", lambda *_: frozenset())
+                patch.setattr(pipeline.adding.goals, "refused", lambda *_: frozenset())
                 patch.setattr(page_sets, "tells_too_much", lambda *_: False)
             assert add_goals(self.store, self.site, self.rules, NOON + 100_000, 60)
 
@@ -245,7 +245,7 @@ def test_who_did_the_step_of_a_funnel_otherwise(store: Store, rule_on: bool, of_
     assert reached == {"": 10, "DE": 5, "FR": 5}
     with pytest.MonkeyPatch.context() as patch:
         if not rule_on:
-            patch.setattr(pipeline.added_goals, "by_which_steps_are_told", lambda *_: frozenset())
+            patch.setattr(pipeline.adding.goals, "by_which_steps_are_told", lambda *_: frozenset())
         owner.declare(goal)
     assert owner.rows("goal")["Basket"]["visitors"] == 16, "of the whole site everybody knew"
     late = owner.rows("goal", "country==FR").get("Basket")

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-import pipeline.added_properties
+import pipeline.adding.properties
 from dashboards.stats.report import Reports
-from pipeline.added_properties import add_properties
+from pipeline.adding.properties import add_properties
 from pipeline.manifest import read_entries
 from schema.funnel import Funnel, Step
 from schema.properties import NONE
@@ -58,7 +58,7 @@ class Owner(House):
         self._reports = Reports(self.store, [self.site], clock=lambda: NOON + 200_000)
         with pytest.MonkeyPatch.context() as patch:
             if not rule_on:
-                patch.setattr(pipeline.added_properties, "refused", lambda *_: frozenset())
+                patch.setattr(pipeline.adding.properties, "refused", lambda *_: frozenset())
             assert add_properties(self.store, self.site, self.rules, NOON + 100_000, 60)
 
     def told(self, name: str, number: str = "visitors", event: str = "signup") -> dict[str, int]:

@@ -16,9 +16,10 @@ import pytest
 from msgspec import structs
 
 from dashboards.stats.report import Reports
-from pipeline.added_goals import add_goals
-from pipeline.added_sections import add_sections
-from pipeline.rollup import differences, page_sets
+from pipeline.adding.goals import add_goals
+from pipeline.adding.sections import add_sections
+from pipeline.rollup.added import goal_differences as differences
+from pipeline.rollup.added import page_sets
 from pipeline.settings import SiteRules
 from schema.funnel import Funnel, Step
 from schema.site import Goal, Site

@@ -8,11 +8,11 @@ import random
 import pytest
 from msgspec import structs
 
-from pipeline import added_pairs
-from pipeline.added_pairs import add_pairs
-from pipeline.added_segments import add_segments
+from pipeline.adding import pairs as added_pairs
+from pipeline.adding.pairs import add_pairs
+from pipeline.adding.segments import add_segments
 from pipeline.release import Flaws, release_together
-from pipeline.rollup import late_segments
+from pipeline.rollup.added import segments as late_segments
 from pipeline.rollup.batch import SiteDay
 from schema.event import PAGEVIEW
 from schema.segment import Segment

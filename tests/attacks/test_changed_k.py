@@ -12,8 +12,8 @@ from msgspec import structs
 import pipeline.blocks
 import pipeline.rolling
 from pipeline.rollup.batch import SiteDay
-from pipeline.rollup.newcomers import QUARTER_S
-from pipeline.rollup.shown import laxer
+from pipeline.rollup.open_days.newcomers import QUARTER_S
+from pipeline.rollup.open_days.shown import laxer
 from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from schema.store import Store

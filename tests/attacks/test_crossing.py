@@ -8,7 +8,7 @@ from collections.abc import Collection
 import highspy
 import pytest
 
-from pipeline.rollup.crossing import Crossed, hidden
+from pipeline.rollup.suppression.two_way import Crossed, hidden
 
 K = 5
 Pair = tuple[int, int]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-import pipeline.added_goals
+import pipeline.adding.goals
 from dashboards.editing.desk import Draft, digest_of
 from dashboards.stats.period import Period
 from dashboards.stats.report import Reports
@@ -21,7 +21,7 @@ from footfall.control.editing import EditDesk
 from footfall.settings import Settings, SiteSettings
 from footfall.settings.in_force import Editions, with_edits
 from pipeline.asked import ALWAYS
-from pipeline.rollup import page_sets
+from pipeline.rollup.added import page_sets
 from pipeline.schedule import Pipeline
 from pipeline.settings import ReleaseSettings, RollupSettings
 from schema.store import Store
@@ -158,7 +158,7 @@ def test_who_declares_one_goal_after_the_other_over_the_same_days(
     editor.close()
     with pytest.MonkeyPatch.context() as patch:
         if not rule_on:
-            patch.setattr(pipeline.added_goals, "refused", lambda *_: frozenset())
+            patch.setattr(pipeline.adding.goals, "refused", lambda *_: frozenset())
             patch.setattr(page_sets, "tells_too_much", lambda *_: False)
             patch.setattr(Editions, "without_past", lambda *_: frozenset())
         days = (("", "Two", "/ab*"), ("One", "One", "/abc*"))

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from pipeline.release import Flaws, release_together
-from pipeline.rollup import suppress
 from pipeline.rollup.batch import SiteDay
+from pipeline.rollup.cells import suppress
 from pipeline.settings import SiteRules
 from schema.event import ENGAGEMENT
 from schema.store import Store

@@ -16,9 +16,9 @@ from typing import Any
 import highspy
 import pytest
 
-from pipeline.rollup import ends
 from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import staged
+from pipeline.rollup.suppression import entries_exits as ends
 from pipeline.settings import SiteRules
 from schema.event import PAGEVIEW, Event
 from schema.site import Site

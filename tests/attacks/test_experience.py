@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 import highspy
 import pytest
 
-from pipeline.rollup.experience import UNMEASURED, Group, Row, rows_of
 from pipeline.rollup.rule import Rule
+from pipeline.rollup.suppression.conversion_by_speed import UNMEASURED, Group, Row, rows_of
 from schema.experience import BANDS, TOGETHER
 from schema.store import Store
 from tests.attacks.solver import bounds_of

@@ -12,9 +12,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import highspy
 import pytest
 
-from pipeline.rollup.experience import LAYOUTS, UNMEASURED, Cell, Layout, Side, Table, added, layout_of, shown_of
+from pipeline.rollup.cells.waiting_rates import Told, parts_of, told_of
 from pipeline.rollup.rule import Rule
-from pipeline.rollup.untold import Told, parts_of, told_of
+from pipeline.rollup.suppression.conversion_by_speed import (
+    LAYOUTS,
+    UNMEASURED,
+    Cell,
+    Layout,
+    Side,
+    Table,
+    added,
+    layout_of,
+    shown_of,
+)
 from schema.experience import BANDS, TOGETHER
 from schema.store import Store
 from tests.attacks.solver import bounds_of

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from msgspec import Struct, structs
 
-from pipeline.rollup.drops import Group, followed, of_funnel, of_values
 from pipeline.rollup.rule import Rule
+from pipeline.rollup.suppression.funnel_drops import Group, followed, of_funnel, of_values
 from pipeline.settings import SiteRules
 from schema.funnel import Funnel, Step
 from schema.store import Store

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.rollup.limits import FLOOR
+from pipeline.rollup.visits.limits import FLOOR
 from schema.store import Store
 
 from .house import House

@@ -13,9 +13,9 @@ from typing import Any
 import highspy
 import pytest
 
-from pipeline.rollup import ways
 from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import staged
+from pipeline.rollup.suppression import shown_moves as ways
 from pipeline.settings import SiteRules
 from schema.event import PAGEVIEW, Event
 from schema.site import Site, day_bounds, day_number

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from msgspec import structs
 
-from pipeline.rollup.newcomers import QUARTER_S
+from pipeline.rollup.open_days.newcomers import QUARTER_S
 from schema.store import Store
 from tests.together import Test, together
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from pipeline import added_segments
-from pipeline.added_segments import add_segments
+from pipeline.adding import segments as added_segments
+from pipeline.adding.segments import add_segments
 from pipeline.release import Flaws, release_together
-from pipeline.rollup import pair_goals, pair_reached
 from pipeline.rollup.batch import SiteDay
+from pipeline.rollup.pairs import goals as pair_goals
+from pipeline.rollup.pairs import reached as pair_reached
 from schema.segment import Segment
 from schema.site import Goal
 from schema.store import Store

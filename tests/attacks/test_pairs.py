@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from msgspec import Struct, structs
 
-from pipeline import added_pairs
-from pipeline.added_pairs import add_pairs
+from pipeline.adding import pairs as added_pairs
+from pipeline.adding.pairs import add_pairs
 from pipeline.release import Flaws, release_together
-from pipeline.rollup import pair_lines
 from pipeline.rollup.batch import SiteDay
+from pipeline.rollup.pairs import lines as pair_lines
 from pipeline.settings import SiteRules
 from schema.pair import Pair, paired
 from schema.site import Site, day_bounds, day_number

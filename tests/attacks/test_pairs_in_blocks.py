@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.rollup.pair_late import Key, Least, Told, Waiting, told_of
-from pipeline.rollup.pair_lines import HIDDEN, Atom, Table
+from pipeline.rollup.pairs.late import Key, Least, Told, Waiting, told_of
+from pipeline.rollup.pairs.lines import HIDDEN, Atom, Table
 from schema.pair import paired
 from tests.attacks.programs import Program
 from tests.conftest import times

@@ -15,8 +15,8 @@ import pytest
 
 from pipeline.blocks import close_blocks
 from pipeline.release import Flaws, release_together
-from pipeline.rollup import pair_block
 from pipeline.rollup.batch import SiteDay
+from pipeline.rollup.pairs import block as pair_block
 from pipeline.settings import SiteRules
 from schema.pair import paired
 from schema.site import Site, day_bounds, day_number

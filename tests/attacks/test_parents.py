@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.rollup import parents, stages, suppress
+from pipeline.rollup import stages
+from pipeline.rollup.cells import suppress
+from pipeline.rollup.suppression import parents
 from pipeline.settings import SiteRules
 from schema.store import Store
 from tests.conftest import insert, make_event

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.rollup.newcomers import QUARTER_S
+from pipeline.rollup.open_days.newcomers import QUARTER_S
 from schema.store import Store
 from tests.together import Test, Work, together
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from pipeline.rollup import pair_reached
-from pipeline.rollup.pair_lines import Atom, Cell, Table
-from pipeline.rollup.pair_reached import Day, Goal, Reaching, told_of
+from pipeline.rollup.pairs import reached as pair_reached
+from pipeline.rollup.pairs.lines import Atom, Cell, Table
+from pipeline.rollup.pairs.reached import Day, Goal, Reaching, told_of
 from pipeline.rollup.rule import Rule
 from schema.pair import Pair, paired
 from tests.attacks.solver import bounds_of

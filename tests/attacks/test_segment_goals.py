@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.rollup.rule import Rule
-from pipeline.rollup.segment_goals import Judge
+from pipeline.rollup.segments.goals import Judge
 from tests.attacks.test_segments import K, Path, Table, World, pinned, table_of
 from tests.conftest import times
 

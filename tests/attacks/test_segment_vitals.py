@@ -14,12 +14,12 @@ import highspy
 import pytest
 from msgspec import structs
 
-from pipeline.added_segments import add_segments
+from pipeline.adding.segments import add_segments
 from pipeline.release import Flaws, release_together
-from pipeline.rollup import segment_vitals
 from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.rule import Rule, Who
-from pipeline.rollup.segment_measured import Cell, Judge, Values
+from pipeline.rollup.segments import vitals as segment_vitals
+from pipeline.rollup.suppression.histograms import Cell, Judge, Values
 from pipeline.settings import SiteRules
 from schema.event import ENGAGEMENT, Event
 from schema.segment import Segment

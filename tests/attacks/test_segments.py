@@ -11,7 +11,7 @@ import highspy
 import pytest
 
 from pipeline.rollup.rule import Rule, Who
-from pipeline.rollup.segment_lines import Chain, Leaf, Path, Value
+from pipeline.rollup.segments.lines import Chain, Leaf, Path, Value
 
 K = 5
 # By path and mask the people.

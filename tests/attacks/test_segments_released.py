@@ -14,15 +14,15 @@ import highspy
 import pytest
 from msgspec import structs
 
-from pipeline import added_segments
-from pipeline.added_segments import add_segments
+from pipeline.adding import segments as added_segments
+from pipeline.adding.segments import add_segments
 from pipeline.release import Flaws, release_together
-from pipeline.rollup import segment_goals
-from pipeline.rollup import segments as rolling
 from pipeline.rollup.batch import Batch, SiteDay
-from pipeline.rollup.segment_known import Beside
-from pipeline.rollup.segment_lines import Chain
-from pipeline.rollup.segment_marks import Marks
+from pipeline.rollup.segments import goals as segment_goals
+from pipeline.rollup.segments import stage as rolling
+from pipeline.rollup.segments.known import Beside
+from pipeline.rollup.segments.lines import Chain
+from pipeline.rollup.segments.marks import Marks
 from pipeline.settings import SiteRules
 from schema.event import PAGEVIEW, Event
 from schema.segment import Segment

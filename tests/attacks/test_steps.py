@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-import pipeline.rollup.step
+import pipeline.rollup.open_days.step
 from schema.dimensions import OTHER
 from schema.families import FAMILIES, LIVE
 from schema.store import Store
@@ -164,8 +164,8 @@ def test_nor_does_one_follow_by_subtracting_the_others_from_the_whole_site(store
 
 
 def test_where_nobody_waits_with_him_he_does(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    statement = pipeline.rollup.step._FILL_STEPS
+    statement = pipeline.rollup.open_days.step._FILL_STEPS
     unsafe = statement.replace("WHERE goes AND (safe OR ", "WHERE goes AND (true OR ")
     assert unsafe != statement
-    monkeypatch.setattr(pipeline.rollup.step, "_FILL_STEPS", unsafe)
+    monkeypatch.setattr(pipeline.rollup.open_days.step, "_FILL_STEPS", unsafe)
     assert alone(store, rest_of_a_rare_country(store)) == [(2 * QUARTER, 3 * QUARTER)]

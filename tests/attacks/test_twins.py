@@ -12,8 +12,10 @@ import pytest
 from msgspec import structs
 
 from pipeline.release import Flaws, release_together
-from pipeline.rollup import pair_cells, pairs, twins
 from pipeline.rollup.batch import SiteDay
+from pipeline.rollup.cells import twins
+from pipeline.rollup.pairs import cells as pair_cells
+from pipeline.rollup.pairs import stage as pairs
 from schema.site import Goal
 from schema.store import Store
 from tests.conftest import insert, times

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from msgspec import Struct, structs
 
-from pipeline.added_goals import add_goals
-from pipeline.added_pairs import add_pairs
+from pipeline.adding.goals import add_goals
+from pipeline.adding.pairs import add_pairs
 from pipeline.release import Flaws, release_together
-from pipeline.rollup import twins
 from pipeline.rollup.batch import SiteDay
+from pipeline.rollup.cells import twins
 from schema.segment import Segment
 from schema.site import Goal, Site
 from schema.store import Store

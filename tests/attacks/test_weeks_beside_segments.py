@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from pipeline.rollup import pair_block
+from pipeline.rollup.pairs import block as pair_block
 from schema.pair import paired
 from schema.segment import Segment
 from schema.store import Store

@@ -9,7 +9,7 @@ import pytest
 
 from collector.enrich.bots import kind_of
 from collector.enrich.crawlers import crawler_of, section_of
-from pipeline.spool_file import read_sealed, spool_files
+from pipeline.spool.file import read_sealed, spool_files
 from schema.crawlers import CRAWLERS, PURPOSES
 from schema.site import Site
 from tests.collector.test_endpoint import PAGEVIEW, House, run

@@ -25,7 +25,7 @@ from footfall.canary.marked import bodies, headers, marks_of
 from footfall.canary.search import fresh, search
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool
+from pipeline.spool.spool import Spool
 from schema.event import Event
 from tests.house import AGENT
 

@@ -26,10 +26,10 @@ from collector.outcome import Reason
 from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.wire.plausible import Plausible
-from pipeline import spool_file
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool
-from pipeline.spool_file import read_sealed, spool_files
+from pipeline.spool import file as spool_file
+from pipeline.spool.file import read_sealed, spool_files
+from pipeline.spool.spool import Spool
 from schema.event import Event
 from schema.site import Site, local_day
 

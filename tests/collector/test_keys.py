@@ -17,7 +17,7 @@ from collector.keys.files import KeyFile, read_keys
 from collector.keys.journal import lost_days, read_journal
 from collector.keys.keeper import KeyDirectory, KeyKeeper
 from collector.keys.key import DESTROY_AFTER_S, KEY_BYTES, EphemeralKeys, NoKey, wipe
-from pipeline.spool import IN_FLIGHT_S
+from pipeline.spool.spool import IN_FLIGHT_S
 from schema.site import Site, day_bounds, day_number
 
 DAY = day_number(dt.date(2026, 10, 25))  # in Berlin it has 25 hours

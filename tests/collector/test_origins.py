@@ -15,7 +15,7 @@ from collector.enrich.site_filter import Exclusions, site_filter_of
 from collector.limits.rate_limit import RateLimiter
 from collector.privacy.address import Proxies
 from footfall.settings import load
-from pipeline.spool_file import read_sealed, spool_files
+from pipeline.spool.file import read_sealed, spool_files
 from tests.collector.test_endpoint import AGENT, PAGEVIEW, Answer, House, run, stored
 
 Headers = Iterable[tuple[str, str]]

@@ -21,7 +21,7 @@ from collector.wire.server_api import ServerEvents
 from collector.wire.server_event import MAX_EVENTS, ServerEvent, Visitor, Vitals
 from footfall.canary.marked import marks_of, server_bodies
 from footfall.canary.search import fresh, search
-from pipeline.spool_file import read_sealed, spool_files
+from pipeline.spool.file import read_sealed, spool_files
 from schema.event import NO_SCROLL, NOT_MEASURED
 from schema.site import local_day
 from schema.vitals import VITALS

@@ -20,8 +20,8 @@ from collector.service import Collector
 from collector.wire.plausible import Plausible, decode
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool
-from pipeline.spool_file import read_sealed, spool_files
+from pipeline.spool.file import read_sealed, spool_files
+from pipeline.spool.spool import Spool
 from schema.event import Erasure
 from tests.house import AGENT
 

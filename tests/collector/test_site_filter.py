@@ -25,7 +25,7 @@ from collector.wire.plausible import Plausible
 from footfall.errors import SettingsError
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool
+from pipeline.spool.spool import Spool
 from schema.event import Event
 from tests.collector.test_steps import AGENT, NOW, draft, rules
 

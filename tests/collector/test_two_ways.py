@@ -31,8 +31,8 @@ from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.tokens import Tokens
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool
-from pipeline.spool_file import read_sealed, spool_files
+from pipeline.spool.file import read_sealed, spool_files
+from pipeline.spool.spool import Spool
 from schema.site import Site
 
 from .talks import Told, told_of

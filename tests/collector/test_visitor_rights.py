@@ -22,8 +22,8 @@ from collector.privacy.address import Proxies
 from collector.service import Collector
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool
-from pipeline.spool_file import read_sealed, spool_files
+from pipeline.spool.file import read_sealed, spool_files
+from pipeline.spool.spool import Spool
 from tests.house import AGENT
 
 with warnings.catch_warnings():

@@ -36,7 +36,7 @@ from collector.steps import anonymize
 from collector.wire.plausible import Plausible
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool
+from pipeline.spool.spool import Spool
 from tests.collector.test_steps import AGENT, NOW, draft
 
 PAGE = {"n": "pageview", "u": "https://example.com/a", "d": "example.com", "tz": "Europe/Berlin"}

@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from typing import Any
 
-from pipeline.rollup.newcomers import QUARTER_S
+from pipeline.rollup.open_days.newcomers import QUARTER_S
 from schema.migrate import migrate
 from schema.store import Store
 from tests.attacks.house import House

@@ -18,8 +18,8 @@ from collector.service import Collector
 from collector.wire.plausible import Plausible
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool
-from pipeline.spool_file import Header, read_sealed, spool_files
+from pipeline.spool.file import Header, read_sealed, spool_files
+from pipeline.spool.spool import Spool
 from schema.event import Event
 from schema.site import Site
 from tests.house import AGENT

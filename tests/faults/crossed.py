@@ -17,8 +17,8 @@ from typing import Any
 import structlog
 from msgspec import structs
 
-from pipeline.added_pairs import add_pairs
-from pipeline.added_segments import add_segments
+from pipeline.adding.pairs import add_pairs
+from pipeline.adding.segments import add_segments
 from pipeline.blocks import close_blocks
 from pipeline.close_days import close_days
 from pipeline.manifest import read_entries

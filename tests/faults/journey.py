@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline.quarantine import Quarantine
+from pipeline.spool.quarantine import Quarantine
 from schema.store import Store
 from tests.faults.conftest import Server
 from tests.faults.oracle import Oracle, spooled

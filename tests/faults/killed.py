@@ -21,11 +21,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline import spool_thread
-from pipeline.quarantine import Quarantine
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool
-from pipeline.spool_file import read_sealed
+from pipeline.spool import thread as spool_thread
+from pipeline.spool.file import read_sealed
+from pipeline.spool.quarantine import Quarantine
+from pipeline.spool.spool import Spool
 from pipeline.writer import Writer
 from schema.event import Event
 from schema.store import Store

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from footfall.canary.scratch import AGENT, Scratch
-from pipeline.spool_file import read_sealed, spool_files
+from pipeline.spool.file import read_sealed, spool_files
 from schema.event import Event
 from schema.store import Store
 from tests.ports import free_port

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.quarantine import Quarantine
-from pipeline.spool_file import Header, OpenFile, seal
+from pipeline.spool.file import Header, OpenFile, seal
+from pipeline.spool.quarantine import Quarantine
 from pipeline.writer import Writer
 from schema.event import Count, Erasure, Event
 from schema.site import day_number

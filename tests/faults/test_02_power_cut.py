@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from pipeline import spool_thread
-from pipeline.quarantine import Quarantine
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool
+from pipeline.spool import thread as spool_thread
+from pipeline.spool.quarantine import Quarantine
+from pipeline.spool.spool import Spool
 from pipeline.writer import COLUMNS, Writer
 from schema.event import Event
 from schema.store import RowsRefused

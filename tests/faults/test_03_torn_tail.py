@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pipeline.spool_file import Header, OpenFile, SpoolFileBad, read_sealed, recover, spool_files
-from pipeline.spool_log import read_log
+from pipeline.spool.file import Header, OpenFile, SpoolFileBad, read_sealed, recover, spool_files
+from pipeline.spool.log import read_log
 from schema.event import Event
 from tests.conftest import make_event
 from tests.faults.spooled import DAY, NOON

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pipeline.spool_file import FORMAT
-from pipeline.spool_log import LogFile
+from pipeline.spool.file import FORMAT
+from pipeline.spool.log import LogFile
 from tests.faults.oracle import Oracle, spooled
 from tests.faults.spooled import Spooled, numbered
 from tests.house import eventually, rows, running

@@ -17,7 +17,7 @@ from typing import Self
 
 import pytest
 
-from pipeline.quarantine import Quarantine
+from pipeline.spool.quarantine import Quarantine
 from schema.store import Store
 from tests.faults.conftest import Server
 from tests.faults.oracle import CollectorHouse, Oracle

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool, SpoolRefuses
-from pipeline.spool_file import read_sealed, spool_files
+from pipeline.spool.file import read_sealed, spool_files
+from pipeline.spool.spool import Spool, SpoolRefuses
 from schema.event import Event
 from schema.store import Store
 from tests.conftest import make_event

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.spool import IN_FLIGHT_S
+from pipeline.spool.spool import IN_FLIGHT_S
 from schema.store import Store, StoreDown
 from tests.faults.conftest import Server
 from tests.faults.oracle import CollectorHouse, Oracle, held_bytes

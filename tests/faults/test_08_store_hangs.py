@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pipeline import writer as writing
-from pipeline.quarantine import Quarantine
+from pipeline.spool.quarantine import Quarantine
 from pipeline.writer import Writer
 from schema import store as storing
 from schema.store import Store, StoreDown

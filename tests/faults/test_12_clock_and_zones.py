@@ -17,10 +17,10 @@ import pytest
 from collector.keys.files import read_keys
 from collector.keys.journal import lost_days, read_journal
 from collector.keys.key import DESTROY_AFTER_S
-from pipeline.quarantine import Quarantine
 from pipeline.rollup.batch import SiteDay
 from pipeline.settings import SiteRules
-from pipeline.spool import IN_FLIGHT_S
+from pipeline.spool.quarantine import Quarantine
+from pipeline.spool.spool import IN_FLIGHT_S
 from pipeline.writer import Writer
 from schema.site import Site, day_bounds, day_number, local_day
 from schema.store import Store

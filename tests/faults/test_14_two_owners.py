@@ -19,7 +19,7 @@ _OWN_A_SPOOL = """
 import asyncio, sys
 from pathlib import Path
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool
+from pipeline.spool.spool import Spool
 
 async def own():
     Spool(Path(sys.argv[1]), 0, SpoolSettings()).start()

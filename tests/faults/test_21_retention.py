@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.quarantine import Quarantine
-from pipeline.spool_file import CHUNK_ROWS, Header, OpenFile, seal
+from pipeline.spool.file import CHUNK_ROWS, Header, OpenFile, seal
+from pipeline.spool.quarantine import Quarantine
 from schema.event import Event
 from schema.store import Store, StoreDown
 from tests.conftest import make_event

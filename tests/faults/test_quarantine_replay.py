@@ -23,8 +23,8 @@ from msgspec import structs
 
 from footfall.cli import main
 from pipeline import writer as writing
-from pipeline.quarantine import REPLAY, Quarantine
-from pipeline.spool_file import SpoolTaken, created_at, lock_directory, spool_files
+from pipeline.spool.file import SpoolTaken, created_at, lock_directory, spool_files
+from pipeline.spool.quarantine import REPLAY, Quarantine
 from pipeline.writer import Writer
 from schema.event import DAY_S, Event
 from schema.site import day_number
@@ -181,7 +181,7 @@ def test_d6_an_erasure_takes_what_a_cut_off_replay_left(
 ) -> None:
     house = refused(picky, tmp_path, site)
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.quarantine.seal", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("pipeline.spool.quarantine.seal", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             house.quarantine.replay(names(house.quarantine)[:1])
     heal(picky)

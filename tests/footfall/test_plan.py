@@ -24,11 +24,11 @@ from footfall.plan.laid import new_key
 from footfall.plan.planning import Planned, planned, read
 from footfall.plan.window import TABLES
 from footfall.settings import Settings, SiteSettings
-from pipeline.added_funnels import add_funnels
-from pipeline.added_goals import add_goals
-from pipeline.added_pairs import add_pairs
-from pipeline.added_properties import add_properties
-from pipeline.added_sections import add_sections
+from pipeline.adding.funnels import add_funnels
+from pipeline.adding.goals import add_goals
+from pipeline.adding.pairs import add_pairs
+from pipeline.adding.properties import add_properties
+from pipeline.adding.sections import add_sections
 from pipeline.former import with_former
 from pipeline.settings import ReleaseSettings, SiteRules
 from schema.families import FAMILIES, LIVE

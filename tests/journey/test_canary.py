@@ -24,7 +24,7 @@ from footfall.canary.marked import SITE, bodies, headers, marks_of
 from footfall.canary.search import Marks, fresh, search
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool
+from pipeline.spool.spool import Spool
 from tests.house import footfall
 
 pytestmark = pytest.mark.process

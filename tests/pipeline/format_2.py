@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.layout import FIELDS
-from pipeline.spool_file import Header
+from pipeline.spool.file import Header
+from pipeline.spool.layout import FIELDS
 from schema.event import Event
 
 _HEADER = Header("6f0f" * 8, 1, 0, 0, 2)

@@ -21,10 +21,10 @@ from msgspec import structs
 from pipeline.close_days import close_days
 from pipeline.imports import Import
 from pipeline.months import sum_months
-from pipeline.quarantine import Quarantine
 from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
-from pipeline.spool_file import Header, OpenFile, make_directory, seal
+from pipeline.spool.file import Header, OpenFile, make_directory, seal
+from pipeline.spool.quarantine import Quarantine
 from pipeline.writer import Writer
 from schema import migrate as migrating
 from schema.event import ENGAGEMENT, Count, Erasure, Event

@@ -64,9 +64,9 @@ def fill(data: Path) -> None:
 
 def _seal(directory: Path, events: list[Event]) -> None:
     try:
-        from pipeline.spool_file import Header, OpenFile, seal
+        from pipeline.spool.file import Header, OpenFile, seal
     except ImportError:  # where spool files were part of the spool
-        from pipeline.spool import Header, OpenFile, seal
+        from pipeline.spool.spool import Header, OpenFile, seal
     directory.mkdir(parents=True, mode=0o700)
     start = day_bounds(CASE.site.timezone, day_number(OPEN)).start
     header = Header("0" * 31 + "7", start, 7, 0, 10)

@@ -15,10 +15,10 @@ from msgspec import structs
 
 from pipeline.copying import snapshot
 from pipeline.months import sum_months
-from pipeline.quarantine import Quarantine
 from pipeline.release import Flaws, release_together
 from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import roll_up_together
+from pipeline.spool.quarantine import Quarantine
 from pipeline.verify import check_chain, check_rows
 from pipeline.writer import Writer
 from schema.migrate import migrate

@@ -13,8 +13,8 @@ from footfall.cli import release_text
 from footfall.cli.check import funnel_since
 from footfall.control import releases
 from footfall.settings.site_settings import SiteSettings
-from pipeline.added_funnels import add_funnels
-from pipeline.added_goals import counted_since
+from pipeline.adding.funnels import add_funnels
+from pipeline.adding.goals import counted_since
 from pipeline.copying import put_back, put_back_entries, readable, rows_of
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules

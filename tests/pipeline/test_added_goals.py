@@ -13,7 +13,7 @@ from msgspec import structs
 from footfall.cli import release_text
 from footfall.cli.check import since_when
 from footfall.control import releases
-from pipeline.added_goals import add_goals, counted_since
+from pipeline.adding.goals import add_goals, counted_since
 from pipeline.copying import months_of, put_back, put_back_entries, readable, rows_of
 from pipeline.manifest import read_entries
 from pipeline.months import sum_months
@@ -271,7 +271,7 @@ def test_only_so_many_days_at_a_time_the_newest_first(store: Store) -> Test:
     house = yield from closed(store, EVERYTHING, (), 2, seed=3)
     seconds = iter((0.0, 1.0, 3.0))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.adding.time", SimpleNamespace(monotonic=lambda: next(seconds)))
+        patch.setattr("pipeline.adding.release.time", SimpleNamespace(monotonic=lambda: next(seconds)))
         assert not declare(house, BUY, longest_s=2)
     assert [entry.day for entry in entries(house) if entry.span == ADDED] == [house.day(1)]
     [told] = house.stats(0, 1, "goal")["rows"]

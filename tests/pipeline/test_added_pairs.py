@@ -13,7 +13,7 @@ from msgspec import structs
 
 from dashboards.stats.query import Query
 from dashboards.stats.report import Reports
-from pipeline.added_pairs import add_pairs
+from pipeline.adding.pairs import add_pairs
 from pipeline.copying import readable
 from pipeline.manifest import read_entries
 from pipeline.release import release

@@ -13,8 +13,8 @@ from footfall.cli import release_text
 from footfall.cli.check import section_since
 from footfall.control import releases
 from footfall.settings.site_settings import SiteSettings
-from pipeline.added_goals import counted_since
-from pipeline.added_sections import add_sections
+from pipeline.adding.goals import counted_since
+from pipeline.adding.sections import add_sections
 from pipeline.copying import months_of, put_back, put_back_entries, readable, rows_of
 from pipeline.manifest import read_entries
 from pipeline.months import sum_months

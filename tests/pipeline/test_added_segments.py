@@ -13,11 +13,11 @@ from msgspec import structs
 
 from dashboards.stats.query import Query
 from dashboards.stats.report import Reports
-from pipeline import added_segments
-from pipeline.added_goals import add_goals
-from pipeline.added_pairs import add_pairs
-from pipeline.added_sections import add_sections
-from pipeline.added_segments import add_segments
+from pipeline.adding import segments as added_segments
+from pipeline.adding.goals import add_goals
+from pipeline.adding.pairs import add_pairs
+from pipeline.adding.sections import add_sections
+from pipeline.adding.segments import add_segments
 from pipeline.copying import readable
 from pipeline.manifest import read_entries
 from pipeline.release import Flaws, release_together

@@ -13,12 +13,12 @@ from msgspec import structs
 from dashboards.stats.period import Period
 from pipeline.manifest import read_entries
 from pipeline.rollup.batch import Batch, SiteDay
-from pipeline.rollup.bound import bound
-from pipeline.rollup.limits import DAYS, FLOOR, Limit, limits_of
 from pipeline.rollup.scratch import scratch
-from pipeline.rollup.sessionize import sessionize
-from pipeline.rollup.snapshot import look
 from pipeline.rollup.stages import stage_again
+from pipeline.rollup.visits.bound import bound
+from pipeline.rollup.visits.limits import DAYS, FLOOR, Limit, limits_of
+from pipeline.rollup.visits.sessionize import sessionize
+from pipeline.rollup.visits.snapshot import look
 from pipeline.verify import check_chain, check_rows
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.store import Store

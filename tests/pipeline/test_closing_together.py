@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.release import Flaws, release, release_together
 from pipeline.rollup.batch import Batch, SiteDay, batches
-from pipeline.rollup.hits import filling_hits
-from pipeline.rollup.reached import filling_reached
+from pipeline.rollup.visits.goals_reached import filling_reached
+from pipeline.rollup.visits.hits import filling_hits
 from pipeline.settings import SiteRules
 from schema.families import FAMILIES, WAITING_TABLES
 from schema.site import Goal, Site, day_bounds, day_number

@@ -12,13 +12,13 @@ import pytest
 from msgspec import structs
 
 from pipeline.erase import OVERDUE_S, SPAN_S, erase
-from pipeline.quarantine import Quarantine
 from pipeline.release import release
 from pipeline.rollup.stages import roll_up
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules, SpoolSettings
-from pipeline.spool import Spool
-from pipeline.spool_file import read_sealed, spool_files
+from pipeline.spool.file import read_sealed, spool_files
+from pipeline.spool.quarantine import Quarantine
+from pipeline.spool.spool import Spool
 from pipeline.writer import Writer
 from schema.event import Erasure
 from schema.site import Site, day_bounds, day_number

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import roll_up
-from pipeline.rollup.visit import OUTSIDE_OTHER
+from pipeline.rollup.visits.visit import OUTSIDE_OTHER
 from pipeline.settings import SiteRules
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.event import ENGAGEMENT, PAGEVIEW, Event

@@ -29,7 +29,7 @@ from pipeline.imports import Import
 from pipeline.months import sum_months
 from pipeline.release import Flaws, release, release_together
 from pipeline.rollup.batch import SiteDay
-from pipeline.rollup.publish import drop_open
+from pipeline.rollup.open_days.publish import drop_open
 from pipeline.rollup.stages import roll_up, roll_up_together
 from schema.migrate import migrate
 from schema.site import day_number

@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import pytest
 
-from pipeline.rollup.fold import Candidate, WaitingSum, fold, is_child
+from pipeline.rollup.blocks.fold import Candidate, WaitingSum, fold, is_child
 from schema.dimensions import OTHER
 
 K = 5

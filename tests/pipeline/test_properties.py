@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.rollup import told
 from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import roll_up, roll_up_together
+from pipeline.rollup.visits import properties as told
 from pipeline.settings import SiteRules
 from schema.event import ENGAGEMENT
 from schema.properties import MOST_VALUES

@@ -21,15 +21,15 @@ from collector.anonymization import PRESETS
 from collector.enrich.geo import Geo
 from collector.model import Beacon, Client, Draft, Rules
 from collector.steps import anonymize
-from pipeline.layout import FIELDS
 from pipeline.months import sum_months
-from pipeline.quarantine import Quarantine
 from pipeline.release import release
 from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import roll_up
 from pipeline.rollup.together import roll_up_all
 from pipeline.settings import SiteRules
-from pipeline.spool_file import Header, OpenFile, make_directory, seal
+from pipeline.spool.file import Header, OpenFile, make_directory, seal
+from pipeline.spool.layout import FIELDS
+from pipeline.spool.quarantine import Quarantine
 from pipeline.writer import COLUMNS, Writer
 from schema.dimensions import DIMENSIONS
 from schema.event import ENGAGEMENT, NO_SCROLL, NOT_MEASURED, PAGEVIEW, Event

@@ -15,9 +15,9 @@ from structlog.testing import capture_logs
 from pipeline import imports, rolling, schedule
 from pipeline.imports import Import, abandon_all
 from pipeline.jobs import Jobs
-from pipeline.quarantine import Quarantine
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
+from pipeline.spool.quarantine import Quarantine
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store, StoreDown
 from tests.conftest import insert, make_event

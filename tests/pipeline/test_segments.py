@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.rollup.among import marks
 from pipeline.rollup.batch import Batch, SiteDay
 from pipeline.rollup.scratch import scratch
-from pipeline.rollup.sessionize import load
+from pipeline.rollup.segments.membership import marks
 from pipeline.rollup.stages import roll_up_together
+from pipeline.rollup.visits.sessionize import load
 from pipeline.settings import SiteRules
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.segment import Segment

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pipeline.rollup import sent
+from pipeline.rollup.visits import property_text as sent
 from schema.store import Store
 
 pytestmark = pytest.mark.clickhouse

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from pipeline.rollup.newcomers import QUARTER_S
-from pipeline.rollup.publish import OPEN, drop_open
+from pipeline.rollup.open_days.newcomers import QUARTER_S
+from pipeline.rollup.open_days.publish import OPEN, drop_open
 from pipeline.rollup.stages import roll_up
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
-from pipeline.spool_file import Header
+from pipeline.spool.file import Header
 from pipeline.writer import COLUMNS
 from schema.event import ENGAGEMENT
 from schema.site import Site, day_bounds, day_number
@@ -265,9 +265,9 @@ def test_a_run_that_is_killed_shows_fewer_never_more(store: Store, which: str) -
     yield worker.end()
     worker.come(4, 5, 6)
     name = {
-        "take": "pipeline.rollup.step._take",
-        "remember": "pipeline.rollup.step.remember",
-        "show": "pipeline.rollup.step._show",
+        "take": "pipeline.rollup.open_days.step._take",
+        "remember": "pipeline.rollup.open_days.step.remember",
+        "show": "pipeline.rollup.open_days.step._show",
         "put_in_place": "pipeline.rollup.stages.put_in_place",
     }[which]
     with pytest.MonkeyPatch.context() as patch:

@@ -7,9 +7,9 @@ import random
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from pipeline.rollup.crowd import Crowd
 from pipeline.rollup.rule import Rule, Who
-from pipeline.rollup.spans import follows, made_of
+from pipeline.rollup.suppression.parity import Crowd
+from pipeline.rollup.suppression.spans import follows, made_of
 
 RULE = Rule(3, 1)
 

@@ -22,13 +22,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from collector.edge.http import RECEIVE_WITHIN_S
-from pipeline import aside, spool_file, spool_log, spool_thread
-from pipeline import spool as spooling
 from pipeline import writer as writing
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool, SpoolRefuses
-from pipeline.spool_file import FORMAT, Header, SpoolFileBad, SpoolTaken, chunks, read_sealed, recover, spool_files
-from pipeline.spool_thread import SpoolThread
+from pipeline.spool import aside
+from pipeline.spool import file as spool_file
+from pipeline.spool import log as spool_log
+from pipeline.spool import spool as spooling
+from pipeline.spool import thread as spool_thread
+from pipeline.spool.file import FORMAT, Header, SpoolFileBad, SpoolTaken, chunks, read_sealed, recover, spool_files
+from pipeline.spool.spool import Spool, SpoolRefuses
+from pipeline.spool.thread import SpoolThread
 from schema.event import Count, Event
 from tests.conftest import make_event
 from tests.pipeline import format_2
@@ -110,7 +113,7 @@ _DIE = """
 import asyncio, datetime as dt, os, sys
 from pathlib import Path
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool
+from pipeline.spool.spool import Spool
 from tests.pipeline.test_spool import event
 
 async def main():
@@ -555,8 +558,8 @@ _FILL = """
 import asyncio, json, resource, sys
 from pathlib import Path
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool, SpoolRefuses
-from pipeline.spool_file import read_sealed, recover, spool_files
+from pipeline.spool.spool import Spool, SpoolRefuses
+from pipeline.spool.file import read_sealed, recover, spool_files
 from tests.pipeline.test_spool import event, held
 
 async def main():

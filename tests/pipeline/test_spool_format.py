@@ -15,10 +15,11 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from pipeline import layout, spool_file
-from pipeline.layout import FIELDS_1
-from pipeline.spool_file import FORMAT, Header, SpoolFileBad, read_sealed
-from pipeline.spool_log import LogFile
+from pipeline.spool import file as spool_file
+from pipeline.spool import layout
+from pipeline.spool.file import FORMAT, Header, SpoolFileBad, read_sealed
+from pipeline.spool.layout import FIELDS_1
+from pipeline.spool.log import LogFile
 from schema.event import Count, Erasure, Event
 from tests.conftest import make_event
 

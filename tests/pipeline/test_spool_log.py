@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import spool_log
-from pipeline.spool_log import MAGIC, LogFile, closed, read_log
+from pipeline.spool import log as spool_log
+from pipeline.spool.log import MAGIC, LogFile, closed, read_log
 
 # Long and short, with zeroes at their ends, and longer than what is summed at once.
 _BODIES = st.lists(st.binary(min_size=1, max_size=40) | st.binary(max_size=9).map(lambda some: b"\0\1" * 4000 + some))

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from pipeline.rollup import twins
+from pipeline.rollup.cells import twins
 from pipeline.rollup.rule import Rule
 from tests.conftest import times
 

@@ -15,11 +15,11 @@ from msgspec import structs
 from pipeline.rollup import stages
 from pipeline.rollup.batch import Batch, Quarter, SiteDay
 from pipeline.rollup.scratch import drop_left
-from pipeline.rollup.snapshot import Seen, look
 from pipeline.rollup.stages import roll_up, roll_up_together
 from pipeline.rollup.together import roll_up_all
+from pipeline.rollup.visits.snapshot import Seen, look
 from pipeline.settings import SiteRules
-from pipeline.spool_file import PLACE_BITS
+from pipeline.spool.file import PLACE_BITS
 from pipeline.writer import COLUMNS
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.families import LIVE
@@ -315,7 +315,7 @@ def test_a_run_that_fails_is_made_good_by_the_next(store: Store, monkeypatch: py
     roll_up(store, site, DAY, BALANCED)
     insert(store, crowd(site, range(9, 10)))
     with monkeypatch.context() as broken:
-        broken.setattr("pipeline.rollup.sessionize.note", _fail)
+        broken.setattr("pipeline.rollup.visits.sessionize.note", _fail)
         with pytest.raises(StoreDown):
             roll_up(store, site, DAY, BALANCED)
     roll_up(store, site, DAY, BALANCED)

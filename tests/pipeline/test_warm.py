@@ -11,8 +11,10 @@ import pytest
 from msgspec import structs
 
 from pipeline.erase import erase
-from pipeline.rollup import batch, sessionize, sums, warm
+from pipeline.rollup import batch
+from pipeline.rollup.cells import sums
 from pipeline.rollup.stages import roll_up, staged
+from pipeline.rollup.visits import sessionize, warm
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
 from schema.event import ENGAGEMENT, PAGEVIEW
@@ -81,7 +83,7 @@ def test_a_day_that_goes_on_has_the_rows_of_one_that_begins_anew(
     store: Store, monkeypatch: pytest.MonkeyPatch, seed: int, k: int, far: int, near: int
 ) -> None:
     """Its sums go on, too. far: how far networks are counted; near: of how many people at most once more."""
-    monkeypatch.setattr("pipeline.rollup.aggregate.FAR", far)
+    monkeypatch.setattr("pipeline.rollup.cells.aggregate.FAR", far)
     monkeypatch.setattr(sums, "_MOST_NEAR", near)
     chance, rules = random.Random(seed), structs.replace(RULES, k=k, networks=k - 1)
     site = Site(new_site().key, goals=GOALS, funnels=(FUNNEL,), properties=("plan",))

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.release import as_released
-from pipeline.rollup import sessionize
 from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import roll_up_together
+from pipeline.rollup.visits import sessionize
 from pipeline.settings import SiteRules
 from schema.dimensions import DIMENSIONS, EVERY, OTHER
 from schema.event import ENGAGEMENT, PAGEVIEW, Event

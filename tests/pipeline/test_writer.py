@@ -18,13 +18,13 @@ import pytest
 from msgspec import structs
 from structlog.testing import capture_logs
 
-from pipeline import spool_file
 from pipeline import writer as writing
-from pipeline.aside import KEPT_S
-from pipeline.quarantine import Quarantine
-from pipeline.spool import IN_FLIGHT_S
-from pipeline.spool_file import Header, lock_directory, spool_files
-from pipeline.spool_log import LogFile, read_log
+from pipeline.spool import file as spool_file
+from pipeline.spool.aside import KEPT_S
+from pipeline.spool.file import Header, lock_directory, spool_files
+from pipeline.spool.log import LogFile, read_log
+from pipeline.spool.quarantine import Quarantine
+from pipeline.spool.spool import IN_FLIGHT_S
 from pipeline.writer import Writer
 from schema.event import DAY_S, Count, Event
 from schema.site import day_number

@@ -32,7 +32,7 @@ def add_a_field() -> None:
     for name, kind in schema.event.Event.__annotations__.items():
         fields += [(name, kind), *([(ADDED, str)] if name == _AFTER else [])]
     schema.event.Event = msgspec.defstruct("Event", fields, array_like=True, frozen=True, gc=False)  # type: ignore[misc]
-    from pipeline import layout
+    from pipeline.spool import layout
 
     layout.LATER["events"][ADDED] = OF_BEFORE  # type: ignore[index]
     files = migrating.migrations()
@@ -46,7 +46,7 @@ def main(archive: str, data: Path, added: bool) -> None:
         packed.extractall(data, filter="data")
     if added:
         add_a_field()
-    from pipeline.quarantine import Quarantine
+    from pipeline.spool.quarantine import Quarantine
     from pipeline.writer import Writer
 
     store = Store(f"chdb://{data / 'clickhouse'}")
