@@ -17,6 +17,7 @@ from schema.event import PAGEVIEW
 from schema.funnel import Funnel, Step
 from schema.goal import JSON, Goal
 from schema.manifest import ADDED
+from schema.segment import Did, Sent, condition_of, conditions_in
 from schema.site import Site, goal_of
 
 from ..manifest import Entry
@@ -86,6 +87,14 @@ def segments_of(day: Entry, added: Iterable[Entry]) -> list[tuple[str, str, str]
     day, and its definition."""
     told = (day, *(one for one in added if one.rows))
     return [(name, grain, definition) for name, definition, grain in _named((one, one.segments) for one in told)]
+
+
+def asks_for_raw(definitions: Iterable[str]) -> bool:
+    """Whether a segment of these asks for what visits may not have kept."""
+    parts = (part for definition in definitions for part in conditions_in(condition_of(definition)))
+    return any(
+        isinstance(one, Sent) or (isinstance(one, Did) and not goal_of("", one.definition).has_past) for one in parts
+    )
 
 
 def stricter(rules: SiteRules, day: Entry) -> SiteRules:

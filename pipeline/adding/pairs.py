@@ -28,7 +28,7 @@ from ..rollup.batch import Batch, SiteDay
 from ..rollup.pairs.stage import cross_later
 from ..rollup.stages import stage_again
 from ..settings import SiteRules
-from .as_counted import as_counted, segments_of, stricter
+from .as_counted import as_counted, asks_for_raw, segments_of, stricter
 from .release import add_to_day, days_left, each_in_time, entry_beside, into_late
 
 log = structlog.get_logger("added_pairs")
@@ -73,6 +73,10 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
     refused += [pair for pair in due.pairs for one in _told_by_blocks(store, entry) if is_above(one, pair)]
     # Nor any beside who of a segment reached a goal, which was held against the cells that there were.
     if stricter(rules, entry).k > 1 and _tells_goals_of_segments(store, entry):
+        refused = [*due.pairs]
+    # Nor any beside a segment that was added of which visits do not tell who is in it.
+    added = [definition for _, grain, definition in segments_of(entry, due.added) if grain]
+    if stricter(rules, entry).k > 1 and asks_for_raw(added):
         refused = [*due.pairs]
     counted = as_counted(site, entry, due.added)
 

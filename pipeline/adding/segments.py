@@ -13,18 +13,19 @@ day has counted by then as they are defined now. Of a name that had several defi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from msgspec import structs
 
-from schema.segment import Did, Sent, condition_of, conditions_in
+from schema.segment import Sent, condition_of, conditions_in
 from schema.segments import SEGMENT_GOALS, SEGMENT_VITALS, SEGMENTS
-from schema.site import Site, goal_of
+from schema.site import Site
 from schema.store import Store
 
 from ..manifest import RELEASING, Entry
 from ..rollup.added.recounted import unlike
+from ..rollup.added.segment_goals import differ
 from ..rollup.added.segments import MOST_TOLD, OfDay, count_later, told_before
 from ..rollup.batch import RAW, Batch, SiteDay
 from ..rollup.pairs.goals import goals_told, mute, with_goals
@@ -32,7 +33,7 @@ from ..rollup.pairs.parts import parts
 from ..rollup.stages import stage_again, stage_raw_again
 from ..rollup.visits.hits import OF_HITS
 from ..settings import SiteRules
-from .as_counted import AsCounted, as_counted, segments_of, stricter
+from .as_counted import AsCounted, as_counted, asks_for_raw, segments_of, stricter
 from .release import Due, add_to_day, due_days, each_in_time, entry_beside, into_late
 
 log = structlog.get_logger("added_segments")
@@ -76,6 +77,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float, sourc
         before = told_before(of, of_day)
         gone = not same or then.whole or (strictest.k > 1 and len(before) > MOST_TOLD)
         gone = gone or (strictest.k > 1 and not differing.isdisjoint(OF_HITS))
+        gone = gone or (strictest.k > 1 and differ(of, counted.goals))
         # Nor what they tell beside who reached goals in cells of pairs, which was told without them.
         gone = gone or (strictest.k > 1 and _is_beside(of, [*due.new.values()], of_day))
         if not gone:
@@ -83,7 +85,9 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float, sourc
         _release(of, entry, due.new, sorted(differing), called, gone, now)
 
     with RELEASING:
-        _staging(store, SiteDay(counted.site, entry.day, strictest), due.new, source)(release)
+        # Of what was added before visits may not have kept what it asks for, either.
+        looked_up = [*due.new.values(), *(definition for _, grain, definition in told if grain)]
+        _staging(store, SiteDay(counted.site, entry.day, strictest), looked_up, source)(release)
 
 
 def _called(counted: AsCounted, site: Site) -> dict[str, str]:
@@ -126,13 +130,10 @@ def _counted(site: Site, due: Due, told: list[str]) -> AsCounted:
 
 
 def _staging(
-    store: Store, of: SiteDay, segments: Mapping[str, str], source: str
+    store: Store, of: SiteDay, segments: Sequence[str], source: str
 ) -> Callable[[Callable[[Batch, bool], None]], None]:
-    """What stages the day again: from its raw rows, if a segment asks for what visits may not have kept."""
-    parts = (part for definition in segments.values() for part in conditions_in(condition_of(definition)))
-    if any(
-        isinstance(one, Sent) or (isinstance(one, Did) and not goal_of("", one.definition).has_past) for one in parts
-    ):
+    """What stages the day again: from its raw rows, if a segment of these asks for what visits may not have kept."""
+    if asks_for_raw(segments):
         return lambda then: stage_raw_again(store, of, then, source)
     return lambda then: stage_again(store, of, lambda batch: then(batch, True))
 

@@ -242,7 +242,7 @@ def _read(path: Path) -> tuple[Header, dict[str, list[list[Any]]]]:
                 raise ValueError("a group of unknown kind")
             rows[kind] += msgspec.msgpack.decode(body, type=list[list[Any]])
         return header, {kind: _arranged(kind, layout, found) for kind, found in rows.items()}
-    except (msgspec.MsgspecError, TypeError, UnicodeError) as problem:
+    except (msgspec.MsgspecError, TypeError, UnicodeError, RecursionError) as problem:
         raise SpoolFileBad(f"{path.name}: {type(problem).__name__}") from None
     except ValueError as problem:
         raise SpoolFileBad(f"{path.name}: {problem}") from None

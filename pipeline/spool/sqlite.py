@@ -26,6 +26,7 @@ import msgspec
 import structlog
 
 from .layout import FIELDS_1, RECORDS
+from .log import MAGIC
 
 log = structlog.get_logger("spool")
 
@@ -46,8 +47,9 @@ Content = tuple[dict[str, Any], Mapping[str, Sequence[str]], list[tuple[str, byt
 def is_database(path: Path) -> bool:
     """Whether a file was written by one of these versions. Raises OSError."""
     with open(path, "rb") as file:
-        # One that was just begun may have its first page in its log only.
-        return file.read(len(_MAGIC)) == _MAGIC or _log_of(path).exists()
+        begins = file.read(len(_MAGIC))
+    # One that was just begun may have its first page in its log only. What stands beside a log of ours is not of it.
+    return begins == _MAGIC or (begins != MAGIC and _log_of(path).exists())
 
 
 def read_database(path: Path) -> Content:

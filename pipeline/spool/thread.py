@@ -237,7 +237,7 @@ class SpoolThread:
             file.close()
             seal(file.path)
             self._unsealed.is_over(spool=self._number)
-        except OSError as problem:
+        except Exception as problem:  # whatever it is: a file that nobody looks after would wait for the next start
             self._unsealed.is_so(type(problem).__name__, spool=self._number, **kind_and_place(problem))
             self.distrusted.append(file.path)
 

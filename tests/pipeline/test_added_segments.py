@@ -90,6 +90,13 @@ def traffic(site: Site) -> Iterator[Event]:
             yield make_event(site.key, NOON + visitor + 9, DAY, **given, name="buy", props={"plan": "pro"})
 
 
+def mostly_paid(site: Site) -> list[Event]:
+    """The same, but three of those who bought did not pay."""
+    found = [one for one in traffic(site) if one.name != ENGAGEMENT]
+    free = [one for one in found if one.name == "buy"][:3]
+    return [structs.replace(one, props={"plan": "free"}) if one in free else one for one in found]
+
+
 def declare(site: Site, *segments: Segment) -> Site:
     return structs.replace(site, segments=(*site.segments, *segments))
 
@@ -232,6 +239,53 @@ def test_where_visits_of_the_day_are_gone_there_is_none(store: Store, closed: Ca
     store.command(gone, {"s": site.key}, mutations_sync=2)
     assert add_segments(store, site, RULES, NOON + 90_000)
     assert rows(store, "late_segments", site) == []
+
+
+def test_beside_a_goal_of_which_visits_do_not_tell_who_reached_it_there_is_none(store: Store) -> None:
+    """Who bought, less who bought something paid, would be three people."""
+    site = Site("late-beside-unkept", goals=(Goal("Pro", event="buy", properties={"plan": "pro"}),), pairs=())
+    buyers = Segment("Buyers", {"any": [{"goal": "Buy"}]})
+    insert(store, mostly_paid(site))
+    release_together(store, "events", [SiteDay(site, DAY, RULES)], NOON + 86_400, "live", [Flaws()])
+    late = structs.replace(site, goals=(*site.goals, BUY), segments=(buyers,))
+    assert add_segments(store, late, RULES, NOON + 90_000)
+    assert rows(store, "late_segments", late) == []
+    late = structs.replace(late, segments=(structs.replace(buyers, name="Who bought"), WIDE))
+    # As visits are of a version that did not keep what goals ask for.
+    unkept = "ALTER TABLE visits UPDATE `hits.props` = arrayMap(one -> '', `hits.props`) WHERE site = {s:String}"
+    store.command(unkept, {"s": site.key}, mutations_sync=2)
+    assert add_segments(store, late, RULES, NOON + 90_000)
+    assert rows(store, "late_segments", late) == []
+
+
+def test_one_of_a_property_is_held_against_where_visits_do_not_keep_it(store: Store) -> None:
+    """Who is in one, less who of these has paid, would be three people, whichever is added first."""
+    site = Site("late-beside-sent", pairs=())
+    views = [one for one in traffic(site) if one.name != ENGAGEMENT]
+    wide = sorted({one.visitor for one in views if one.device == "mobile" or one.path == "/blog/a"})
+    paid = wide[3:]
+    insert(store, [structs.replace(one, props={"plan": "pro"} if one.visitor in paid else {}) for one in views])
+    release_together(store, "events", [SiteDay(site, DAY, RULES)], NOON + 86_400, "live", [Flaws()])
+    assert add_segments(store, declare(site, PRO), RULES, NOON + 90_000)
+    told = rows(store, "late_segments", site)
+    assert ("Pro", "") in {row[:2] for row in told}
+    assert add_segments(store, declare(site, PRO, WIDE), RULES, NOON + 90_001)
+    assert rows(store, "late_segments", site) == told
+
+
+def test_no_pair_is_told_beside_one_that_visits_do_not_tell(store: Store) -> None:
+    """Of a cell three have not paid."""
+    site = Site("late-pair-beside-sent", pairs=())
+    views = [one for one in traffic(site) if one.name != ENGAGEMENT]
+    cell = sorted({one.visitor for one in views if one.device == "mobile" and one.country == "DE"})
+    paid = cell[3:]
+    insert(store, [structs.replace(one, props={"plan": "pro"} if one.visitor in paid else {}) for one in views])
+    release_together(store, "events", [SiteDay(site, DAY, RULES)], NOON + 86_400, "live", [Flaws()])
+    late = declare(site, PRO)
+    assert add_segments(store, late, RULES, NOON + 90_000)
+    assert ("Pro", "", "", len(paid)) in {row[:4] for row in rows(store, "late_segments", site)}
+    assert add_pairs(store, structs.replace(late, pairs=("country x device",)), RULES, NOON + 90_001)
+    assert store.rows("SELECT * FROM late_pairs WHERE site = {s:String}", {"s": site.key}) == []
 
 
 def test_beside_more_conditions_than_are_looked_at_there_is_none(

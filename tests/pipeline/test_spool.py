@@ -243,6 +243,14 @@ def test_a_crash_before_the_first_group_is_no_loss(tmp_path: Path) -> None:
     assert (logs, list(tmp_path.iterdir())) == ([], [])
 
 
+def test_what_an_earlier_version_left_beside_a_file_of_ours_is_none_of_it(tmp_path: Path) -> None:
+    path = left_open(tmp_path, 3)
+    path.with_name(f"{path.name}-wal").write_bytes(b"an old log")
+    recover(path.parent)
+    assert held(path.parent) == [1, 2, 3]
+    assert [*path.parent.glob("*.bad")] == []
+
+
 # -- groups, sealing, order ----------------------------------------------------------------------------------------
 
 
@@ -670,6 +678,14 @@ def written(path: Path, *frames: Any) -> None:
     spool_log.LogFile(path).close(*(msgspec.msgpack.encode(frame) for frame in frames))
 
 
+def _nested(path: Path) -> None:
+    """Lists in lists, deeper than is read."""
+    header = {"format": FORMAT, "uuid": "0" * 32, "created": 1, "serial": 0, "spool": 0, "chunk_rows": 1}
+    fields = {"events": [*Event.__struct_fields__]}
+    body = b"\x81" + msgspec.msgpack.encode("events") + b"\x91" * 5000 + b"\x90"
+    spool_log.LogFile(path).close(msgspec.msgpack.encode(header | {"fields": fields}), body)
+
+
 def _write(path: Path, *events: Event, header: Header | None = None, counts: tuple[Count, ...] = ()) -> None:
     file = spool_file.OpenFile(path, header or Header("0" * 32, 1, 0, 0, 20_000))
     file.commit(list(events), list(counts))
@@ -708,9 +724,10 @@ def test_a_file_that_is_none_of_ours_does_not_stop_the_start(
         future_format,
         lambda path: written(path),
         lambda path: written(path, {"format": FORMAT}),
+        _nested,
         lambda path: sqlite3.connect(path).execute("CREATE TABLE header (key, value)").connection.close(),
     ],
-    ids=["garbage", "empty", "future", "frameless", "nameless", "headless"],
+    ids=["garbage", "empty", "future", "frameless", "nameless", "nested", "headless"],
 )
 def test_a_sealed_file_that_cannot_be_understood_says_so(tmp_path: Path, make: Callable[[Path], object]) -> None:
     path = tmp_path / "0000000001-00.sealed"
@@ -779,6 +796,23 @@ def test_a_file_that_cannot_be_set_aside_now_does_not_stop_the_spool(
     run(use, tmp_path, seal_after_s=0.1)
     assert held(tmp_path) == [0, 1, 2, 3]
     assert [path.name for path in tmp_path.glob("*.bad")] == [f"{bad.name}.bad"]
+
+
+def test_whatever_goes_wrong_while_a_file_is_sealed_it_is_sealed_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Path) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(spool_thread, "_MEASURE_EVERY_S", 0.01)
+    monkeypatch.setattr(spool_thread, "seal", broken)
+
+    async def use(spool: Spool) -> None:
+        await spool.append([event(1)])
+        await until(lambda: [*tmp_path.glob("*.sealed")])
+
+    run(use, tmp_path, seal_after_s=0.05)
+    assert held(tmp_path) == [1]
 
 
 def test_whatever_goes_wrong_beside_a_commit_the_spool_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

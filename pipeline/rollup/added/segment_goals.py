@@ -42,6 +42,16 @@ def then_told(
     return Then(({0: told}, paid), {0: mine}, [pairs], _cells, sections)
 
 
+def differ(of: Batch, goals: Sequence[CountedBefore]) -> bool:
+    """Whether others reach one of these now than whom the day tells of it, such as one whose properties visits did not
+    keep: then nobody can hold anything against it."""
+    told = {goal: converters for (goal, currency), (converters, *_) in _told(of, goals).items() if not currency}
+    # All of them, be they enough by the rules of now or not.
+    rows = "SELECT goal, sum(people) FROM {conversions} WHERE dimension = '' AND currency = '' GROUP BY goal"
+    now = {goal: int(people) for goal, people in of.store.rows(of.naming(rows))} if told else {}
+    return any(now.get(goal, 0) != converters for goal, converters in told.items())
+
+
 def _everybody_paid(told: _Numbers, goal: str, currency: str) -> bool:
     (converters, *_), (*_, payers) = told.get((goal, ""), (0,)), told[goal, currency]
     return converters == payers
